@@ -1,0 +1,6 @@
+//! The control plane of Hustings: spaces, roles, invitations. Pure: commands in, events or refusals out; time and
+//! randomness are parameters; it opens no socket, file, thread or clock.
+
+pub mod ids;
+pub mod limits;
+pub mod spaces;

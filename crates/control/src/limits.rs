@@ -1,0 +1,21 @@
+//! Every bound of the control plane: its unit, the reason, and what happens there.
+
+/// Characters. Longer is refused as `Refusal::TooLong`.
+pub const TITLE_CHARS_MAX: usize = 140;
+pub const DESCRIPTION_CHARS_MAX: usize = 2_000;
+pub const NAME_CHARS_MAX: usize = 40;
+/// Hands that wait at once in a space; more are refused, for a host cannot read more.
+pub const HANDS_MAX: usize = 500;
+/// Live invitations of a space.
+pub const INVITES_MAX: usize = 200;
+/// People a space remembers (bans included).
+pub const PEOPLE_MAX: usize = 2_000;
+/// People on stage, as the media plane seats them.
+pub const SPEAKERS_MAX: usize = hustings_media::limits::STAGE_SEATS_MAX;
+/// Spaces of one node that are not ended.
+pub const SPACES_MAX: usize = 1_000;
+/// Milliseconds. An empty live stage gets hold music after the first and ends after the second.
+pub const EMPTY_MUSIC_MS: u64 = 10 * 60_000;
+pub const EMPTY_END_MS: u64 = 60 * 60_000;
+/// Milliseconds a lost speaker keeps the seat.
+pub const SEAT_KEPT_MS: u64 = 30_000;

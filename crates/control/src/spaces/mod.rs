@@ -1,0 +1,14 @@
+//! Spaces: `Space::decide` turns a command into events or a refusal, `Space::apply` makes an event true. The log of
+//! events is the space: replaying it gives the same state, and it is the audit trail.
+
+pub mod command;
+pub mod event;
+pub mod refusal;
+pub mod role;
+pub mod space;
+
+pub use command::{Actor, Command};
+pub use event::{Event, Recorded};
+pub use refusal::{Fault, Refusal};
+pub use role::Role;
+pub use space::{Phase, Seat, Space};

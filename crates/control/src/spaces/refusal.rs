@@ -1,0 +1,48 @@
+//! Why a command is refused, and whose fault that is. Refusals are values; the shell maps them to problems (RFC 9457).
+
+/// Who can mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Who asked: other input is needed, or another right.
+    Caller,
+    /// The space's state: it was possible before or will be later.
+    Space,
+    /// This node: a limit of it is reached.
+    Node,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("this needs the role {needed:?} in the space")]
+    NotAllowed { needed: super::role::Role },
+    #[error("{what} is longer than {max} characters")]
+    TooLong { what: &'static str, max: usize },
+    #[error("{what} is empty")]
+    Empty { what: &'static str },
+    #[error("{what} is not known in this space")]
+    Unknown { what: &'static str },
+    #[error("the space is {phase:?}; {why}")]
+    WrongPhase { phase: super::space::Phase, why: &'static str },
+    #[error("the invitation was revoked")]
+    Revoked,
+    #[error("the invitation ran out")]
+    Expired,
+    #[error("the stage is locked by the host")]
+    Locked,
+    #[error("all {max} {what} are taken")]
+    Full { what: &'static str, max: usize },
+    #[error("this person was banned from the space")]
+    Banned,
+    #[error("a host has muted this person")]
+    MutedByHost,
+    #[error("nothing would change: {why}")]
+    Already { why: &'static str },
+    #[error("the start lies in the past")]
+    StartInPast,
+}
+
+impl Refusal {
+    pub const fn fault(&self) -> Fault { todo!() }
+    /// A stable word for the problem's type, such as "stage-locked".
+    pub const fn code(&self) -> &'static str { todo!() }
+}

@@ -1,0 +1,1 @@
+//! What happens to a reader that falls behind.

@@ -1,0 +1,31 @@
+//! Packers cut pages: Opus packets of 20 ms in, container bytes out. Each knows one container and nothing of rings' readers.
+
+pub mod mp4;
+pub mod ogg;
+pub mod webm;
+
+use bytes::Bytes;
+
+use crate::fanout::ring::CutPage;
+use crate::time::{Epoch, MediaTime};
+
+/// One 20 ms Opus packet of the program.
+#[derive(Clone, Debug)]
+pub struct ProgramPacket {
+    pub epoch: Epoch,
+    pub media_time: MediaTime,
+    pub opus: Bytes,
+}
+
+/// A container for the same packets. `roster` is JSON for our own player, put between the sound where the container can.
+pub trait Packer: Send {
+    /// Constant bytes that come before any page (codec head, tags, init segment). Same for every node and epoch.
+    fn head(&self) -> Bytes;
+    /// Takes one packet; gives a page each `PAGE_TICKS` packets.
+    fn push(&mut self, packet: &ProgramPacket) -> Option<CutPage>;
+    /// The roster to carry in the next page (replaces an unsent one). Containers that carry none ignore it.
+    fn roster(&mut self, json: &[u8]) { let _ = json; }
+    /// Cuts what is collected, at the end of a space.
+    fn flush(&mut self) -> Option<CutPage>;
+    fn content_type(&self) -> &'static str;
+}

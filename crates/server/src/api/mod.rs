@@ -1,0 +1,29 @@
+//! HTTP for hosts, speakers, integrators and operators.
+
+pub mod auth;
+pub mod stage_routes;
+pub mod problem;
+
+use std::sync::Arc;
+
+use crate::archive::Archive;
+use crate::clock::Clock;
+use crate::desk::Desk;
+use crate::ingest::Ingest;
+use crate::live::Directory;
+
+/// What handlers of every listener share.
+#[derive(Clone)]
+pub struct App {
+    pub desk: Desk,
+    pub directory: Arc<Directory>,
+    pub archive: Archive,
+    pub ingest: Ingest,
+    pub keys: Arc<auth::Keys>,
+    pub clock: Clock,
+    /// Without a trailing slash, such as http://127.0.0.1:8080 .
+    pub public_url: Arc<str>,
+    pub stage_url: Arc<str>,
+    /// Links are https: cookies get `Secure` and the `__Host-` prefix.
+    pub secure: bool,
+}

@@ -1,0 +1,15 @@
+//! The shell of Hustings: everything that touches sockets, files, clocks and threads. It drives the pure planes.
+
+pub mod api;
+pub mod archive;
+pub mod clock;
+pub mod config;
+pub mod desk;
+pub mod edge;
+pub mod ingest;
+pub mod live;
+pub mod node;
+pub mod ops;
+pub mod pages;
+pub mod stage;
+pub mod store;

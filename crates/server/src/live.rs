@@ -1,0 +1,108 @@
+//! What the parts of a running node share about its spaces: a directory of handles, read without locks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use hustings_control::ids::SpaceId;
+use hustings_control::spaces::Space;
+use hustings_media::fanout::Ring;
+use hustings_media::stage::SourceState;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::stage::StageCall;
+
+/// The three containers of one program.
+#[derive(Clone, Debug)]
+pub struct Rings {
+    pub ogg: Ring,
+    pub webm: Ring,
+    pub mp4: Ring,
+}
+
+/// Listeners of one space, counted exactly. Written by shards, read by pages and metrics.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Listeners that were sent sound within the last 10 s.
+    pub listening: AtomicU64,
+    /// Highest `listening` since the space opened.
+    pub peak: AtomicU64,
+    /// Joins since the node started (connections that were sent a stream head).
+    pub joins: AtomicU64,
+    /// Listeners closed because they fell off the ring.
+    pub too_slow: AtomicU64,
+}
+
+impl Counts {
+    pub fn listening(&self) -> u64 {
+        self.listening.load(Ordering::Relaxed)
+    }
+}
+
+/// A snapshot of a space, replaced as a whole at each change by its desk.
+pub type Snapshot = Arc<Space>;
+
+/// One space of this node, whatever its phase. Handles live as long as the node knows the space.
+pub struct SpaceHandle {
+    pub id: SpaceId,
+    pub snapshot: ArcSwap<Space>,
+    /// `None` while no stage runs (posted, ended, cancelled). Replaced when a stage starts.
+    pub rings: ArcSwap<Option<Rings>>,
+    /// Calls to the running stage; `None` while none runs. Bounded: use `try_send`.
+    pub stage: ArcSwap<Option<mpsc::Sender<StageCall>>>,
+    /// Levels of the sources, newest tick of a tenth of a second; empty when no stage runs.
+    pub levels: ArcSwap<Vec<SourceState>>,
+    /// Roster changes as JSON (state.json's body), for SSE; lagging readers skip.
+    pub roster: broadcast::Sender<Bytes>,
+    /// The newest roster JSON: the body of `/s/{id}/state.json`.
+    pub state_json: ArcSwap<Bytes>,
+    pub counts: Counts,
+}
+
+impl SpaceHandle {
+    pub fn new(space: Space) -> Self {
+        Self {
+            id: space.id.clone(),
+            snapshot: ArcSwap::from_pointee(space),
+            rings: ArcSwap::from_pointee(None),
+            stage: ArcSwap::from_pointee(None),
+            levels: ArcSwap::from_pointee(Vec::new()),
+            roster: broadcast::channel(ROSTER_BACKLOG).0,
+            state_json: ArcSwap::from_pointee(Bytes::from_static(b"{}")),
+            counts: Counts::default(),
+        }
+    }
+}
+
+/// Roster messages an SSE reader may lag behind before it skips to the newest.
+const ROSTER_BACKLOG: usize = 16;
+
+/// All spaces of this node, swapped as a whole when one is made.
+#[derive(Default)]
+pub struct Directory {
+    spaces: ArcSwap<HashMap<SpaceId, Arc<SpaceHandle>>>,
+}
+
+impl Directory {
+    pub fn get(&self, id: &SpaceId) -> Option<Arc<SpaceHandle>> {
+        self.spaces.load().get(id).cloned()
+    }
+
+    pub fn by_text(&self, id: &str) -> Option<Arc<SpaceHandle>> {
+        SpaceId::parse(id).ok().and_then(|id| self.get(&id))
+    }
+
+    pub fn all(&self) -> Arc<HashMap<SpaceId, Arc<SpaceHandle>>> {
+        self.spaces.load_full()
+    }
+
+    pub fn insert(&self, handle: Arc<SpaceHandle>) {
+        self.spaces.rcu(|spaces| {
+            let mut next = HashMap::clone(spaces);
+            next.insert(handle.id.clone(), Arc::clone(&handle));
+            next
+        });
+    }
+}
