@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since the Unix epoch, UTC: for what people plan and read. Never used to measure durations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct UnixMillis(pub u64);
 
 /// 3 to 64 characters of a-z, 0-9 and '-', not beginning or ending with '-'. Stands in links.
@@ -12,16 +14,24 @@ pub struct UnixMillis(pub u64);
 pub struct SpaceId(String);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a space's id has 3 to 64 characters of a-z, 0-9 and '-', and does not begin or end with '-'")]
+#[error(
+    "a space's id has 3 to 64 characters of a-z, 0-9 and '-', and does not begin or end with '-'"
+)]
 pub struct BadSpaceId;
 
 impl SpaceId {
     pub fn parse(text: &str) -> Result<Self, BadSpaceId> {
         let fits = (3..=64).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             && !text.starts_with('-')
             && !text.ends_with('-');
-        if fits { Ok(Self(text.to_owned())) } else { Err(BadSpaceId) }
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(BadSpaceId)
+        }
     }
 
     pub fn as_str(&self) -> &str {

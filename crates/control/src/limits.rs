@@ -19,3 +19,11 @@ pub const EMPTY_MUSIC_MS: u64 = 10 * 60_000;
 pub const EMPTY_END_MS: u64 = 60 * 60_000;
 /// Milliseconds a lost speaker keeps the seat.
 pub const SEAT_KEPT_MS: u64 = 30_000;
+/// Characters of the reason given when a space is cancelled.
+pub const REASON_CHARS_MAX: usize = 500;
+/// Characters of the question that comes with a raised hand: a host reads it while talking.
+pub const QUESTION_CHARS_MAX: usize = 280;
+/// Characters of a key in the archive (hold music, recordings).
+pub const OBJECT_CHARS_MAX: usize = 200;
+/// Invitations a space remembers, revoked ones included; further ones are refused as `Refusal::Full`.
+pub const INVITES_KEPT_MAX: usize = 2_000;

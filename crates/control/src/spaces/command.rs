@@ -20,40 +20,97 @@ pub enum Actor {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Changes what is `Some`. `starts_at: Some(None)` takes the time off.
-    Edit { title: Option<String>, description: Option<String>, listed: Option<bool>, starts_at: Option<Option<UnixMillis>>, record: Option<bool> },
+    Edit {
+        title: Option<String>,
+        description: Option<String>,
+        listed: Option<bool>,
+        starts_at: Option<Option<UnixMillis>>,
+        record: Option<bool>,
+    },
     /// Doors open: hold music plays.
     Open,
     GoLive,
     End,
-    Cancel { reason: String },
-    Invite { invite: InviteId, role: Role, name: String, expires_at: Option<UnixMillis> },
-    Revoke { invite: InviteId },
+    Cancel {
+        reason: String,
+    },
+    Invite {
+        invite: InviteId,
+        role: Role,
+        name: String,
+        expires_at: Option<UnixMillis>,
+    },
+    Revoke {
+        invite: InviteId,
+    },
     /// An invitation's token was shown: the person gets the invitation's role.
-    Enter { person: PersonId, invite: InviteId, name: Option<String> },
-    Rename { person: PersonId, name: String },
-    RaiseHand { person: PersonId, name: String, question: String },
-    LowerHand { person: PersonId },
-    AcceptHand { person: PersonId },
-    DeclineHand { person: PersonId },
+    Enter {
+        person: PersonId,
+        invite: InviteId,
+        name: Option<String>,
+    },
+    Rename {
+        person: PersonId,
+        name: String,
+    },
+    RaiseHand {
+        person: PersonId,
+        name: String,
+        question: String,
+    },
+    LowerHand {
+        person: PersonId,
+    },
+    AcceptHand {
+        person: PersonId,
+    },
+    DeclineHand {
+        person: PersonId,
+    },
     /// The person's WHIP session is connected; takes (or takes back) a seat.
-    TakeSeat { person: PersonId },
+    TakeSeat {
+        person: PersonId,
+    },
     /// The connection is lost; the seat is kept for `SEAT_KEPT_MS`.
-    LoseConnection { person: PersonId },
+    LoseConnection {
+        person: PersonId,
+    },
     /// The person left by own will.
-    LeaveSeat { person: PersonId },
-    Mute { person: PersonId },
-    Unmute { person: PersonId },
+    LeaveSeat {
+        person: PersonId,
+    },
+    Mute {
+        person: PersonId,
+    },
+    Unmute {
+        person: PersonId,
+    },
     /// A host lets a person who was muted by a host talk again.
-    AllowTalk { person: PersonId },
-    Remove { person: PersonId },
-    Ban { person: PersonId },
-    LockStage { locked: bool },
+    AllowTalk {
+        person: PersonId,
+    },
+    Remove {
+        person: PersonId,
+    },
+    Ban {
+        person: PersonId,
+    },
+    LockStage {
+        locked: bool,
+    },
     /// By hand: hold music on or off while live.
-    HoldMusic { on: bool },
+    HoldMusic {
+        on: bool,
+    },
     /// Another hold music file (its key in the archive), or the bundled loop.
-    SetHoldMusic { object: Option<String> },
+    SetHoldMusic {
+        object: Option<String>,
+    },
     /// The recording of the space was closed, with its duration.
-    RecordingClosed { object: String, millis: u64 },
+    RecordingClosed {
+        object: String,
+        millis: u64,
+    },
     DeleteRecording,
     /// Time passes: seats run out, empty stages get music, end.
     Tick,

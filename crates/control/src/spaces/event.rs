@@ -9,32 +9,112 @@ use crate::ids::{InviteId, PersonId, SpaceId, UnixMillis};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Event {
-    Created { id: SpaceId, title: String, description: String, listed: bool, starts_at: Option<UnixMillis>, record: bool },
-    Edited { title: Option<String>, description: Option<String>, listed: Option<bool>, #[serde(default, with = "super::space::double_option")] starts_at: Option<Option<UnixMillis>>, record: Option<bool> },
+    Created {
+        id: SpaceId,
+        title: String,
+        description: String,
+        listed: bool,
+        starts_at: Option<UnixMillis>,
+        record: bool,
+    },
+    /// Says only what changed. `starts_at` is null when the time was taken off.
+    Edited {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        description: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        listed: Option<bool>,
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            with = "super::space::double_option"
+        )]
+        starts_at: Option<Option<UnixMillis>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        record: Option<bool>,
+    },
     Opened,
     WentLive,
-    Ended { by_itself: bool },
-    Cancelled { reason: String },
-    Invited { invite: InviteId, role: Role, name: String, expires_at: Option<UnixMillis> },
-    Revoked { invite: InviteId },
-    Entered { person: PersonId, invite: InviteId, role: Role, name: String },
-    Renamed { person: PersonId, name: String },
-    HandRaised { person: PersonId, name: String, question: String },
-    HandLowered { person: PersonId },
-    HandAccepted { person: PersonId },
-    HandDeclined { person: PersonId },
-    SeatTaken { person: PersonId },
-    ConnectionLost { person: PersonId },
-    SeatLeft { person: PersonId, ran_out: bool },
-    Muted { person: PersonId, by_host: bool },
-    Unmuted { person: PersonId },
-    TalkAllowed { person: PersonId },
-    Removed { person: PersonId },
-    Banned { person: PersonId },
-    StageLocked { locked: bool },
-    HoldMusic { on: bool, by_itself: bool },
-    HoldMusicSet { object: Option<String> },
-    RecordingClosed { object: String, millis: u64 },
+    Ended {
+        by_itself: bool,
+    },
+    Cancelled {
+        reason: String,
+    },
+    Invited {
+        invite: InviteId,
+        role: Role,
+        name: String,
+        expires_at: Option<UnixMillis>,
+    },
+    Revoked {
+        invite: InviteId,
+    },
+    Entered {
+        person: PersonId,
+        invite: InviteId,
+        role: Role,
+        name: String,
+    },
+    Renamed {
+        person: PersonId,
+        name: String,
+    },
+    HandRaised {
+        person: PersonId,
+        name: String,
+        question: String,
+    },
+    HandLowered {
+        person: PersonId,
+    },
+    HandAccepted {
+        person: PersonId,
+    },
+    HandDeclined {
+        person: PersonId,
+    },
+    SeatTaken {
+        person: PersonId,
+    },
+    ConnectionLost {
+        person: PersonId,
+    },
+    SeatLeft {
+        person: PersonId,
+        ran_out: bool,
+    },
+    Muted {
+        person: PersonId,
+        by_host: bool,
+    },
+    Unmuted {
+        person: PersonId,
+    },
+    TalkAllowed {
+        person: PersonId,
+    },
+    Removed {
+        person: PersonId,
+    },
+    Banned {
+        person: PersonId,
+    },
+    StageLocked {
+        locked: bool,
+    },
+    HoldMusic {
+        on: bool,
+        by_itself: bool,
+    },
+    HoldMusicSet {
+        object: Option<String>,
+    },
+    RecordingClosed {
+        object: String,
+        millis: u64,
+    },
     RecordingDeleted,
     EmptyWarned,
 }
