@@ -27,6 +27,14 @@ pub enum IngestError {
     Desk(#[from] crate::desk::DeskError),
     #[error("no stage runs in this space now")]
     NoStage,
+    /// RFC 9725: 428.
+    #[error("the If-Match header is missing: send the session's ETag")]
+    NeedsEtag,
+    /// RFC 9725: 422.
+    #[error("an ICE restart is not supported here: post a new offer, it takes the same seat")]
+    RestartRefused,
+    #[error("the trickle-ice fragment cannot be read: {0}")]
+    BadFragment(String),
 }
 
 /// What WHIP's POST gives back.
