@@ -1,0 +1,288 @@
+//! The recorder: a reader of the Ogg ring that never skips, on a thread of its own so that a slow disk stops nobody.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hustings_control::ids::SpaceId;
+use hustings_media::fanout::Ring;
+use hustings_media::page::Page;
+use tokio::sync::oneshot;
+
+use super::pages::{Head, OggPage};
+use super::{ArchiveError, Inner, lock, recover, wave};
+
+/// How long the writer waits for new pages. A page holds 100 ms; this much is lost by a kill beside what is in the packer.
+const POLL: Duration = Duration::from_millis(100);
+/// A power cut loses at most what was written since: PRODUCT.md allows 1 s of sound with the two other delays.
+const SYNC_EACH: Duration = Duration::from_millis(700);
+/// A disk that refused is asked again after this. The ring holds 60 s, so a short trouble loses nothing.
+const RETRY: Duration = Duration::from_secs(5);
+/// Pages taken from the ring at once (6 s of sound), so that a long backlog does not sit in memory twice.
+const BATCH_PAGES_MAX: usize = 64;
+
+/// A recording under way: a reader of the Ogg ring that never skips. Dropping it without `finish` leaves a file that plays.
+pub struct Recording {
+    stop: mpsc::Sender<Stop>,
+}
+
+/// Asks the writer to close the file; where the answer goes.
+type Stop = oneshot::Sender<Result<(String, u64), ArchiveError>>;
+
+impl Recording {
+    pub(super) fn start(
+        inner: Arc<Inner>,
+        space: SpaceId,
+        ring: Ring,
+        from_sequence: u64,
+    ) -> Result<Self, ArchiveError> {
+        let (stop, stopped) = mpsc::channel();
+        let turn = Arc::clone(lock(&inner.writers).entry(space.clone()).or_default());
+        let writer = Writer {
+            inner,
+            space,
+            ring,
+            next: from_sequence,
+            missed: 0,
+            file: None,
+        };
+        std::thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || writer.run(&turn, &stopped))
+            .map_err(ArchiveError::Disk)?;
+        Ok(Self { stop })
+    }
+
+    /// Ends the file after the ring's pages up to now; gives object and milliseconds.
+    pub async fn finish(self) -> Result<(String, u64), ArchiveError> {
+        let gone = || ArchiveError::Disk(io::Error::other("the recorder has ended before"));
+        let (reply, answer) = oneshot::channel();
+        self.stop.send(reply).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+struct Writer {
+    inner: Arc<Inner>,
+    space: SpaceId,
+    ring: Ring,
+    /// Sequence of the ring's page that is written next.
+    next: u64,
+    /// Pages that left the ring before the disk took them.
+    missed: u64,
+    file: Option<OpenFile>,
+}
+
+impl Writer {
+    fn run(mut self, turn: &Mutex<()>, stopped: &mpsc::Receiver<Stop>) {
+        let _turn = lock(turn);
+        let mut synced = Instant::now();
+        loop {
+            let result = self.write_all(&mut synced);
+            self.tell(&result);
+            match stopped.recv_timeout(if result.is_err() { RETRY } else { POLL }) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return self.leave(),
+                Ok(reply) => return self.close(reply),
+            }
+        }
+    }
+
+    /// Writes what the ring holds, and syncs when it is time. What failed is written again from the same place.
+    fn write_all(&mut self, synced: &mut Instant) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => none.insert(OpenFile::open(
+                &self.inner.recordings,
+                &self.space,
+                &self.ring,
+            )?),
+        };
+        let mut batch: Vec<Page> = Vec::with_capacity(BATCH_PAGES_MAX);
+        loop {
+            self.ring.pages_from(self.next, BATCH_PAGES_MAX, &mut batch);
+            let Some(first) = batch.first() else { break };
+            self.missed += first.sequence.saturating_sub(self.next);
+            for page in &batch {
+                self.missed += u64::from(!file.append(page)?);
+                self.next = page.sequence + 1;
+            }
+        }
+        if synced.elapsed() >= SYNC_EACH {
+            file.file.sync_data()?;
+            *synced = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn tell(&self, result: &io::Result<()>) {
+        let mut troubles = lock(&self.inner.troubles);
+        match result {
+            Ok(()) => {
+                if troubles.remove(&self.space).is_some() {
+                    tracing::info!(space = %self.space, missed = self.missed, "the disk takes the recording again");
+                }
+            }
+            Err(error) => {
+                let text = format!(
+                    "The recording of {} is not being written: {error}",
+                    self.space
+                );
+                if troubles.insert(self.space.clone(), text).is_none() {
+                    tracing::error!(space = %self.space, %error, "the disk does not take the recording; the live sound goes on");
+                }
+            }
+        }
+    }
+
+    /// Nobody asked to close: the stage has gone, or the node is ending. The `.part` stays for the next to go on with.
+    fn leave(mut self) {
+        let _ = self.write_all(&mut Instant::now());
+        if let Some(file) = self.file.take() {
+            let _ = file.file.sync_data();
+        }
+        lock(&self.inner.troubles).remove(&self.space);
+    }
+
+    fn close(mut self, reply: Stop) {
+        // Should the disk refuse the last pages, the file is closed with what it has.
+        let last = self.write_all(&mut Instant::now());
+        lock(&self.inner.troubles).remove(&self.space);
+        if self.missed > 0 {
+            tracing::warn!(space = %self.space, pages = self.missed, "the recording has a hole: the disk was too slow");
+        }
+        let closed = match (self.file.take(), last) {
+            (Some(file), _) => file.close().map_err(ArchiveError::Disk),
+            (None, Err(error)) => Err(ArchiveError::Disk(error)),
+            (None, Ok(())) => Err(ArchiveError::Missing),
+        };
+        let made = closed
+            .as_ref()
+            .ok()
+            .map(|(object, _)| self.inner.recordings.join(object));
+        // The host must not wait for the waveform of a long evening.
+        let _ = reply.send(closed);
+        if let Some(path) = made
+            && let Err(error) = wave::of(&path)
+        {
+            tracing::warn!(space = %self.space, %error, "the waveform could not be computed");
+        }
+    }
+}
+
+/// A `.part` and where its next page goes.
+struct OpenFile {
+    file: File,
+    /// The closed file's name, and the folder.
+    object: String,
+    folder: PathBuf,
+    head: Head,
+    /// Bytes that are whole pages.
+    length: u64,
+    granule: u64,
+    number: u32,
+    /// The last page and where it stands: its end-of-stream flag is set when the file is closed.
+    last: Option<(u64, OggPage)>,
+}
+
+impl OpenFile {
+    /// Goes on with the space's newest recording, or begins one with the ring's head.
+    fn open(folder: &std::path::Path, space: &SpaceId, ring: &Ring) -> io::Result<Self> {
+        let newest = recover::newest(folder, space);
+        if let Some((counter, path)) = &newest
+            && let Some(scan) = recover::scan(path)?
+        {
+            let object = recover::object(space, *counter);
+            let part = folder.join(format!("{object}.part"));
+            std::fs::rename(path, &part)?;
+            let _ = std::fs::remove_file(wave::beside(path));
+            let file = OpenOptions::new().read(true).write(true).open(part)?;
+            file.set_len(scan.length)?;
+            let mut open = Self {
+                file,
+                object,
+                folder: folder.to_owned(),
+                head: scan.head,
+                length: scan.length,
+                granule: scan.granule,
+                number: scan.pages,
+                last: scan.last,
+            };
+            open.mark_end(false)?;
+            return Ok(open);
+        }
+        // A file without a whole head cannot be gone on with; it stays aside for people to look at.
+        let object = recover::object(space, newest.map_or(1, |(counter, _)| counter + 1));
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(folder.join(format!("{object}.part")))?;
+        let head_bytes = ring.head();
+        file.write_all_at(&head_bytes, 0)?;
+        file.sync_all()?;
+        File::open(folder)?.sync_all()?;
+        let broken = || io::Error::other("the ring has no Ogg Opus head");
+        let first = OggPage::first_of(&head_bytes).ok_or_else(broken)?;
+        let head = Head::of(&first).ok_or_else(broken)?;
+        let mut number = 1;
+        let mut at = first.bytes().len();
+        while let Some(page) = OggPage::first_of(&head_bytes[at..]) {
+            at += page.bytes().len();
+            number += 1;
+        }
+        Ok(Self {
+            file,
+            object,
+            folder: folder.to_owned(),
+            head,
+            length: at as u64,
+            granule: 0,
+            number,
+            last: None,
+        })
+    }
+
+    /// Writes a page of the ring with granules and numbers of this file. Nothing changes when the disk refuses. False when
+    /// the ring gave something that is no Ogg page.
+    fn append(&mut self, page: &Page) -> io::Result<bool> {
+        let Some(mut ogg) = OggPage::first_of(&page.bytes) else {
+            return Ok(false);
+        };
+        let granule = self.granule + u64::from(page.duration);
+        ogg.place(granule, self.number);
+        self.file.write_all_at(ogg.bytes(), self.length)?;
+        let at = self.length;
+        self.length += ogg.bytes().len() as u64;
+        self.granule = granule;
+        self.number += 1;
+        self.last = Some((at, ogg));
+        Ok(true)
+    }
+
+    fn mark_end(&mut self, end: bool) -> io::Result<()> {
+        if let Some((at, page)) = &mut self.last {
+            page.end_stream(end);
+            self.file.write_all_at(page.bytes(), *at)?;
+        }
+        Ok(())
+    }
+
+    fn close(mut self) -> io::Result<(String, u64)> {
+        // What a refused write may have left behind the last whole page.
+        self.file.set_len(self.length)?;
+        self.mark_end(true)?;
+        self.file.sync_all()?;
+        std::fs::rename(
+            self.folder.join(format!("{}.part", self.object)),
+            self.folder.join(&self.object),
+        )?;
+        File::open(&self.folder)?.sync_all()?;
+        Ok((self.object, self.head.millis(self.granule)))
+    }
+}
