@@ -1,15 +1,35 @@
 //! The desk: the one task that owns a node's spaces. Commands come in by a bounded queue; accepted events are stored
 //! before anyone sees them; then snapshots, rings and stages follow.
 
+mod clerk;
+mod hours;
+mod names;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
-use hustings_control::spaces::{Actor, Command, Recorded, Refusal};
+use hustings_control::spaces::{Actor, Command, Recorded, Refusal, Space};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::timeout;
 
+use self::clerk::{Call, Clerk, Decide};
+use self::hours::Hours;
 use crate::clock::Clock;
 use crate::live::{Directory, SpaceHandle};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+/// Calls that wait for the desk at once. A caller that finds the queue full waits `QUEUE_WAIT` for a place.
+const QUEUE_MAX: usize = 256;
+/// How long a caller waits for a place in the queue; then it is told `DeskError::Busy`.
+const QUEUE_WAIT: Duration = Duration::from_secs(1);
+/// How long a caller waits for the answer; then it is told `DeskError::Busy`, though the desk may still do the work.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+/// Notices a subscriber may lag behind; then it is told so by the channel and looks at the snapshots again.
+const NOTICES_BACKLOG: usize = 1_024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
@@ -22,7 +42,7 @@ pub enum DeskError {
     #[error("this node holds {0} spaces already")]
     TooManySpaces(usize),
     #[error("the records cannot be written now")]
-    Store(#[source] crate::store::StoreError),
+    Store(#[source] StoreError),
     #[error("the desk is busy; try again in a second")]
     Busy,
 }
@@ -37,19 +57,114 @@ pub struct Notice {
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
-    // helper desk: queue sender + notices broadcast::Sender<Notice>
+    queue: mpsc::Sender<Call>,
+    notices: broadcast::Sender<Notice>,
+    directory: Arc<Directory>,
+    store: Store,
 }
 
 impl Desk {
-    /// Replays the store into the directory and starts the desk's task on the current tokio runtime.
-    pub async fn start(store: Store, directory: Arc<Directory>, clock: Clock) -> Result<Self, DeskError> { let _ = (store, directory, clock); todo!() }
+    /// Replays the store into the directory and starts the desk's task on the current tokio runtime. Nobody is
+    /// connected to a node that has just started: who had a seat has lost the connection and may take the seat back.
+    pub async fn start(
+        store: Store,
+        directory: Arc<Directory>,
+        clock: Clock,
+    ) -> Result<Self, DeskError> {
+        Self::start_with(store, directory, Hours::new(clock), Space::decide).await
+    }
+
+    async fn start_with(
+        store: Store,
+        directory: Arc<Directory>,
+        hours: Hours,
+        decide: Decide,
+    ) -> Result<Self, DeskError> {
+        let (notices, _) = broadcast::channel(NOTICES_BACKLOG);
+        let clerk = Clerk::open(
+            store.clone(),
+            Arc::clone(&directory),
+            hours,
+            decide,
+            notices.clone(),
+        )
+        .await?;
+        let (queue, calls) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(clerk.work(calls));
+        Ok(Self {
+            queue,
+            notices,
+            directory,
+            store,
+        })
+    }
+
     /// `id: None` draws a readable random id.
-    pub async fn create(&self, by: Actor, id: Option<SpaceId>, draft: Draft) -> Result<Arc<SpaceHandle>, DeskError> { let _ = (by, id, draft); todo!() }
-    /// Gives back the events that came of it.
-    pub async fn command(&self, space: &SpaceId, by: Actor, command: Command) -> Result<Vec<Recorded>, DeskError> { let _ = (space, by, command); todo!() }
+    pub async fn create(
+        &self,
+        by: Actor,
+        id: Option<SpaceId>,
+        draft: Draft,
+    ) -> Result<Arc<SpaceHandle>, DeskError> {
+        self.ask(|answer| Call::Create {
+            by,
+            id,
+            draft,
+            answer,
+        })
+        .await
+    }
+
+    /// Gives back the events that came of it; none when all was so already.
+    pub async fn command(
+        &self,
+        space: &SpaceId,
+        by: Actor,
+        command: Command,
+    ) -> Result<Vec<Recorded>, DeskError> {
+        self.ask(|answer| Call::Command {
+            space: space.clone(),
+            by,
+            command,
+            answer,
+        })
+        .await
+    }
+
     /// The audit trail.
-    pub async fn log(&self, space: &SpaceId, after: u64, max: u32) -> Result<Vec<Recorded>, DeskError> { let _ = (space, after, max); todo!() }
-    pub fn notices(&self) -> tokio::sync::broadcast::Receiver<Notice> { todo!() }
+    pub async fn log(
+        &self,
+        space: &SpaceId,
+        after: u64,
+        max: u32,
+    ) -> Result<Vec<Recorded>, DeskError> {
+        if self.directory.get(space).is_none() {
+            return Err(DeskError::NoSpace(space.clone()));
+        }
+        self.store
+            .log(space, after, max)
+            .await
+            .map_err(DeskError::Store)
+    }
+
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    async fn ask<T>(
+        &self,
+        call: impl FnOnce(oneshot::Sender<Result<T, DeskError>>) -> Call,
+    ) -> Result<T, DeskError> {
+        let (answer, answered) = oneshot::channel();
+        match timeout(QUEUE_WAIT, self.queue.send(call(answer))).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => return Err(DeskError::Busy),
+        }
+        match timeout(ANSWER_WAIT, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) => Err(DeskError::Busy),
+        }
+    }
 }
 
 pub type At = UnixMillis;
