@@ -1,0 +1,122 @@
+//! Everything a change must pass, from a fresh clone on a Debian machine with a Rust toolchain.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::steps::{Steps, cargo, root, target};
+use crate::tidy;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Everything,
+    WithoutBrowsers,
+}
+
+/// Command that shows it is there, and the Debian package that brings it.
+const TOOLS: &[(&str, &str)] = &[
+    ("ffmpeg", "ffmpeg"),
+    ("curl", "curl"),
+    ("opusenc", "opus-tools"),
+];
+const BROWSER_TOOLS: &[(&str, &str)] = &[
+    ("chromium", "chromium"),
+    ("firefox-esr", "firefox-esr"),
+    ("pulseaudio", "pulseaudio"),
+    ("node", "nodejs"),
+    ("npm", "npm"),
+    ("icecast2", "icecast2"),
+    ("nginx", "nginx-light"),
+];
+
+/// False when anything failed. All steps run, so that one look shows all that is wrong.
+pub(crate) fn run(extent: Extent) -> Result<bool> {
+    let browsers = extent == Extent::Everything;
+    let mut steps = Steps::default();
+    steps.check("tools", || install(browsers));
+    steps.check("tidy", tidy::run);
+    steps.command("format", &mut cargo("fmt --all --check"));
+    steps.command(
+        "clippy",
+        &mut cargo("clippy --quiet --workspace --all-targets -- -D warnings"),
+    );
+    if there("cargo-nextest") {
+        steps.command(
+            "tests",
+            &mut cargo("nextest run --workspace --no-fail-fast"),
+        );
+    } else {
+        steps.command(
+            "tests",
+            &mut cargo("test --workspace --lib --bins --tests --no-fail-fast --quiet"),
+        );
+    }
+    steps.command("doc tests", &mut cargo("test --workspace --doc --quiet"));
+    if browsers {
+        let folder = root().join("tests/browser");
+        steps.command(
+            "build",
+            &mut cargo("build --quiet --package hustings-server"),
+        );
+        steps.command(
+            "node packages",
+            Command::new("npm")
+                .args(["ci", "--no-audit", "--no-fund", "--prefix"])
+                .arg(&folder),
+        );
+        steps.command(
+            "browsers",
+            Command::new("node")
+                .arg(folder.join("run.mjs"))
+                .env("HUSTINGS", target().join("debug/hustings"))
+                .env("SHOTS", target().join("shots")),
+        );
+    }
+    Ok(steps.finish())
+}
+
+/// Installs what is missing, and only that: a machine that has everything needs no network here.
+fn install(browsers: bool) -> Result<bool> {
+    let wanted = TOOLS
+        .iter()
+        .chain(if browsers { BROWSER_TOOLS } else { &[] });
+    let missing: Vec<&str> = wanted
+        .filter(|(command, _)| !there(command))
+        .map(|&(_, package)| package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(true);
+    }
+    println!("installing {}", missing.join(" "));
+    for arguments in [
+        vec!["update"],
+        [
+            vec!["install", "--yes", "--no-install-recommends"],
+            missing.clone(),
+        ]
+        .concat(),
+    ] {
+        let apt = Command::new("apt-get")
+            .arg("--quiet")
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .status();
+        if !apt.is_ok_and(|status| status.success()) {
+            bail!(
+                "these packages are missing and could not be installed; as root: apt-get install {}",
+                missing.join(" ")
+            );
+        }
+    }
+    Ok(true)
+}
+
+/// Servers live in sbin, which is not on everybody's path.
+fn there(command: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let sbin = ["/usr/sbin", "/usr/local/sbin"].map(Into::into);
+    std::env::split_paths(&path)
+        .chain(sbin)
+        .any(|folder| Path::new(&folder).join(command).is_file())
+}
