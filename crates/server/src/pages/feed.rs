@@ -1,0 +1,135 @@
+//! `/s/{id}/state.json` and `/s/{id}/events`: who speaks and how many listen, for pages that do not play.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::BroadcastStream;
+
+use super::parts;
+use crate::api::App;
+use crate::live::SpaceHandle;
+
+/// Readers of events on this node. Each holds a task and a connection; more are told to read state.json instead.
+const EVENT_READERS_MAX: usize = 2_000;
+/// Seconds after which a refused reader may ask again.
+const RETRY_AFTER_S: &str = "15";
+/// Middle boxes close what says nothing for half a minute.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+static READERS: AtomicUsize = AtomicUsize::new(0);
+
+pub(super) async fn state(State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Some(handle) = app.directory.by_text(&id) else {
+        return unknown();
+    };
+    let body = newest(&handle);
+    (
+        [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::CACHE_CONTROL, "public, max-age=1"),
+        ],
+        body,
+    )
+        .into_response()
+}
+
+pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Response {
+    let Some(handle) = app.directory.by_text(&id) else {
+        return unknown();
+    };
+    let Some(seat) = Seat::take() else {
+        let headers = [
+            (header::RETRY_AFTER, RETRY_AFTER_S),
+            (header::CACHE_CONTROL, "no-store"),
+        ];
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            headers,
+            "Names are updated from state.json for now.\n",
+        )
+            .into_response();
+    };
+    // Subscribed before the first state is read, so that no change falls between the two.
+    let changes = BroadcastStream::new(handle.roster.subscribe());
+    let first = tokio_stream::once(newest(&handle));
+    let stream = first
+        .chain(changes.filter_map(Result::ok))
+        .map(move |json| {
+            let _held = &seat;
+            Ok::<_, Infallible>(Event::default().data(String::from_utf8_lossy(&json)))
+        });
+    let sse = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEPALIVE));
+    (
+        [
+            (header::CACHE_CONTROL, "no-store"),
+            (header::HeaderName::from_static("x-accel-buffering"), "no"),
+        ],
+        sse,
+    )
+        .into_response()
+}
+
+/// The roster as the stage host wrote it, or one made from the snapshot while no stage has run.
+pub(super) fn newest(handle: &Arc<SpaceHandle>) -> Bytes {
+    let json = Bytes::clone(&handle.state_json.load());
+    if json.len() > 2 {
+        json
+    } else {
+        parts::roster_of(&handle.snapshot.load(), handle.counts.listening())
+    }
+}
+
+fn unknown() -> Response {
+    let body = r#"{"type":"urn:hustings:problem:no-space","title":"There is no space under this link","status":404,"fault":"caller"}"#;
+    (
+        StatusCode::NOT_FOUND,
+        [
+            (header::CONTENT_TYPE, "application/problem+json"),
+            (header::CACHE_CONTROL, "public, max-age=2"),
+        ],
+        body,
+    )
+        .into_response()
+}
+
+/// A reader's place, given back when its stream is dropped.
+struct Seat;
+
+impl Seat {
+    fn take() -> Option<Self> {
+        READERS
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                (n < EVENT_READERS_MAX).then_some(n + 1)
+            })
+            .ok()
+            .map(|_| Self)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        READERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_are_bounded_and_their_places_come_back() {
+        let seats: Vec<_> = std::iter::from_fn(Seat::take).collect();
+        assert_eq!(seats.len(), EVENT_READERS_MAX);
+        assert!(Seat::take().is_none());
+        drop(seats);
+        assert!(Seat::take().is_some());
+    }
+}

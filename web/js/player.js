@@ -1,0 +1,303 @@
+// Sound from one endless GET, through MediaSource on one persistent <audio>. Falls back to <audio src>.
+
+import { backoff, sleep } from "./util.js";
+import { Mp4Splitter, WebmSplitter } from "./demux.js";
+
+/** Seconds kept behind the play head. */
+const KEEP_BEHIND = 10;
+/** Seconds more than the target at which the player runs faster, and at which it jumps. */
+const FAST_AT = 0.3, JUMP_AT = 3;
+/** Seconds in store beside one cadence, for what the network does. */
+const RESERVE = 0.2;
+const FAST = 1.03, SLOW = 0.95;
+const LOOK_MS = 200;
+/** Bytes that wait to be appended; more means that the element does not take sound, and it is set up anew. */
+const QUEUE_MAX = 4 << 20;
+/** The stream says something several times a second. After this silence the connection is held for dead. */
+const SILENT_MS = 8000;
+
+const FORMATS = [
+  ["live.webm", 'audio/webm; codecs="opus"', WebmSplitter],
+  ["live.mp4", 'audio/mp4; codecs="opus"', Mp4Splitter],
+  ["live.mp4", 'audio/mp4; codecs="Opus"', Mp4Splitter],
+];
+
+/** What this browser takes, or null: then the plain stream. */
+const choose = () => {
+  const Source = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
+  if (!Source || !globalThis.ReadableStream || new URLSearchParams(location.search).has("plain")) return null;
+  const format = FORMATS.find(([, type]) => Source.isTypeSupported(type));
+  return format ? { Source, path: format[0], type: format[1], Splitter: format[2] } : null;
+};
+
+/**
+ * States: idle, armed (a press was given, waits for the doors), starting, playing, finding, offline, blocked, unplayable.
+ * Events (CustomEvent): state {state, retryIn}, roster (detail: the roster, when its sound is heard), gone (the space may have ended).
+ */
+export class Player extends EventTarget {
+  state = "idle";
+  wanted = false;
+  #audio;
+  #base;
+  #format = choose();
+  #media = null;
+  #buffer = null;
+  #queue = [];
+  #queued = 0;
+  #abort = null;
+  #attempt = 0;
+  #cadence = 0.1;
+  #seen = [];
+  #heardAt = 0;
+  #timer = 0;
+  #hush = null;
+
+  constructor(audio, base) {
+    super();
+    this.#audio = audio;
+    this.#base = base;
+    audio.addEventListener("playing", () => this.wanted && this.#to("playing"));
+    audio.addEventListener("error", () => this.#media ? this.#anew() : this.wanted && this.#plainFailed());
+    audio.addEventListener("ended", () => !this.#media && this.wanted && this.#plainFailed());
+    addEventListener("online", () => this.wanted && this.state !== "playing" && this.#hush?.abort());
+    addEventListener("offline", () => this.wanted && this.state === "finding" && this.#to("offline"));
+  }
+
+  /** Within a press: takes the browser's permission, and waits for `start`. */
+  arm() {
+    this.#open();
+    this.#to("armed");
+  }
+
+  /** Within a press, or after `arm`. */
+  start() {
+    if (this.wanted) return;
+    this.wanted = true;
+    this.#attempt = 0;
+    this.#to("starting");
+    if (!this.#format) return this.#plain();
+    if (!this.#media) this.#open();
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#run();
+  }
+
+  /** Ends the GET: the seat is free for somebody else. */
+  stop() {
+    this.wanted = false;
+    clearInterval(this.#timer);
+    this.#abort?.abort();
+    this.#hush?.abort();
+    this.#close();
+    this.#to("idle");
+  }
+
+  /** Seconds between what has arrived and what is heard; null when it cannot be known. */
+  behind() {
+    const ranges = this.#audio.buffered;
+    if (!this.#media || this.state !== "playing" || !ranges.length) return null;
+    return Math.max(0, ranges.end(ranges.length - 1) - this.#audio.currentTime);
+  }
+
+  #to(state, more = {}) {
+    if (this.state === state && !more.retryIn) return;
+    this.state = state;
+    this.dispatchEvent(new CustomEvent("state", { detail: { state, ...more } }));
+  }
+
+  #open() {
+    if (!this.#format) return;
+    const media = new this.#format.Source();
+    this.#media = media;
+    this.#buffer = null;
+    this.#queue = [];
+    this.#queued = 0;
+    this.#seen = [];
+    this.#audio.disableRemotePlayback = true;
+    media.addEventListener("sourceopen", () => {
+      URL.revokeObjectURL(this.#audio.src);
+      if (media !== this.#media) return;
+      this.#buffer = media.addSourceBuffer(this.#format.type);
+      this.#buffer.addEventListener("updateend", () => this.#append());
+      this.#append();
+    }, { once: true });
+    this.#audio.src = URL.createObjectURL(media);
+    this.#play();
+  }
+
+  #close() {
+    this.#media = null;
+    this.#buffer = null;
+    this.#queue = [];
+    this.#queued = 0;
+    this.#audio.pause();
+    this.#audio.removeAttribute("src");
+    this.#audio.load();
+  }
+
+  #play() {
+    this.#audio.play()?.catch((error) => {
+      if (error.name === "NotAllowedError") { this.stop(); this.#to("blocked"); }
+    });
+  }
+
+  /** The element gave up on its source: a new one, on the same element. */
+  #anew() {
+    if (!this.wanted) return;
+    this.#abort?.abort();
+    this.#open();
+  }
+
+  async #run() {
+    while (this.wanted) {
+      const abort = new AbortController();
+      this.#abort = abort;
+      let silent = setTimeout(() => abort.abort(), SILENT_MS);
+      let status = 0, retryAfter = 0;
+      try {
+        const answer = await fetch(`${this.#base}/${this.#format.path}?burst=short`, { signal: abort.signal, cache: "no-store", credentials: "omit" });
+        status = answer.status;
+        retryAfter = Number(answer.headers.get("retry-after")) || 0;
+        if (answer.ok) {
+          const splitter = new this.#format.Splitter();
+          const reader = answer.body.getReader();
+          this.#fresh();
+          for (;;) {
+            const { value, done } = await reader.read();
+            if (done) break;
+            clearTimeout(silent);
+            silent = setTimeout(() => abort.abort(), SILENT_MS);
+            const { media, rosters } = splitter.push(value);
+            if (media.length) {
+              this.#attempt = 0;
+              this.#push(media);
+            }
+            for (const roster of rosters) this.#roster(roster);
+          }
+        }
+      } catch { /* told below: every end is the same to the listener */ }
+      clearTimeout(silent);
+      abort.abort();
+      if (!this.wanted) return;
+      // What is in store goes on sounding; only then it is called lost.
+      if (status === 404 || status === 409 || status === 410 || status === 200) this.dispatchEvent(new Event("gone"));
+      const wait = Math.max(backoff(this.#attempt), Math.min(retryAfter, 60) * 1000 * (1 + Math.random() * 0.3));
+      this.#attempt += 1;
+      if (!navigator.onLine) this.#to("offline", { retryIn: wait });
+      else if (this.state === "offline" || this.#store() < 0.1 || this.#attempt > 1) this.#to("finding", { retryIn: wait });
+      this.#hush = new AbortController();
+      await sleep(wait, this.#hush.signal);
+    }
+  }
+
+  #store() {
+    const ranges = this.#audio.buffered;
+    return ranges.length ? ranges.end(ranges.length - 1) - this.#audio.currentTime : 0;
+  }
+
+  /** A new answer begins with the container's head: the parser must forget what it had. */
+  #fresh() {
+    this.#queue = [];
+    this.#queued = 0;
+    this.#seen = [];
+    try { if (this.#buffer && this.#media?.readyState === "open") this.#buffer.abort(); } catch { /* a buffer of an element that closed */ }
+  }
+
+  #push(bytes) {
+    this.#queue.push(bytes);
+    this.#queued += bytes.length;
+    this.#heardAt = performance.now();
+    if (this.#queued > QUEUE_MAX) return this.#abort?.abort();
+    this.#append();
+  }
+
+  #append() {
+    const buffer = this.#buffer;
+    if (!buffer || buffer.updating || this.#media?.readyState !== "open") return;
+    this.#align();
+    const head = this.#audio.currentTime - KEEP_BEHIND;
+    if (buffer.buffered.length && buffer.buffered.start(0) < head - KEEP_BEHIND) return buffer.remove(0, head);
+    if (!this.#queue.length) return;
+    const bytes = this.#queue.length === 1 ? this.#queue[0] : new Uint8Array(this.#queued);
+    if (this.#queue.length > 1) {
+      let at = 0;
+      for (const part of this.#queue) { bytes.set(part, at); at += part.length; }
+    }
+    try {
+      buffer.appendBuffer(bytes);
+      this.#queue = [];
+      this.#queued = 0;
+    } catch (error) {
+      if (error.name === "QuotaExceededError" && buffer.buffered.length) buffer.remove(0, Math.max(buffer.buffered.start(0) + 0.1, this.#audio.currentTime - 1));
+      else this.#anew();
+    }
+  }
+
+  /** Puts the play head on the sound: at the start, and over holes. */
+  #align() {
+    const { buffered, currentTime } = this.#audio;
+    if (!buffered.length || this.#audio.seeking) return;
+    for (let i = 0; i < buffered.length; i += 1) if (currentTime >= buffered.start(i) - 0.02 && currentTime < buffered.end(i) - 0.02) return;
+    const last = buffered.length - 1;
+    if (buffered.start(last) > currentTime + 0.02) this.#audio.currentTime = buffered.start(last) + 0.001;
+  }
+
+  #look() {
+    if (!this.#media || !this.wanted) return;
+    const store = this.#store();
+    const now = performance.now();
+    this.#align();
+    if (this.state === "playing" && store < 0.02 && now - this.#heardAt > 1000) this.#to(navigator.onLine ? "finding" : "offline");
+    if (this.state !== "playing") {
+      if (store > 0.1 && !this.#audio.paused && this.#audio.readyState > 2) this.#to("playing");
+      else if (store > 0.1 && this.#audio.paused) this.#play();
+      return;
+    }
+    // The store is a saw: it falls while playing and rises with each sweep. Its peak over one cadence says how far behind we are.
+    const span = Math.max(600, this.#cadence * 1300);
+    this.#seen.push([now, store]);
+    while (this.#seen[0][0] < now - span) this.#seen.shift();
+    if (now - this.#seen[0][0] < span * 0.7) return;
+    const peak = Math.max(...this.#seen.map((one) => one[1]));
+    const target = this.#cadence + RESERVE;
+    const rate = this.#audio.playbackRate;
+    if (peak > target + JUMP_AT) {
+      const ranges = this.#audio.buffered;
+      this.#audio.currentTime = ranges.end(ranges.length - 1) - target;
+      this.#seen = [];
+    } else if (peak > target + FAST_AT || (rate > 1 && peak > target + 0.05)) this.#pace(FAST);
+    else if (peak < this.#cadence + 0.05 || (rate < 1 && peak < target)) this.#pace(SLOW);
+    else this.#pace(1);
+  }
+
+  #pace(rate) {
+    if (this.#audio.playbackRate !== rate) {
+      this.#audio.preservesPitch = true;
+      this.#audio.playbackRate = rate;
+    }
+  }
+
+  /** Shown when its sound is heard; the cadence is followed at once. */
+  #roster(roster) {
+    if (roster.cadenceMs > 0) this.#cadence = Math.min(roster.cadenceMs, 5000) / 1000;
+    const wait = Math.min(Math.max(this.#store(), 0), 3) * 1000;
+    setTimeout(() => this.wanted && this.dispatchEvent(new CustomEvent("roster", { detail: roster })), wait);
+  }
+
+  #plain() {
+    this.#audio.src = `${this.#base}/live.ogg?at=${Date.now()}`;
+    this.#audio.play()?.catch((error) => {
+      if (error.name === "NotAllowedError") { this.stop(); this.#to("blocked"); }
+    });
+  }
+
+  async #plainFailed() {
+    if (this.#audio.error?.code === 4 && !this.#audio.canPlayType('audio/ogg; codecs="opus"')) { this.stop(); return this.#to("unplayable"); }
+    this.dispatchEvent(new Event("gone"));
+    const wait = backoff(this.#attempt);
+    this.#attempt += 1;
+    this.#to(navigator.onLine ? "finding" : "offline", { retryIn: wait });
+    this.#hush = new AbortController();
+    await sleep(wait, this.#hush.signal);
+    if (this.wanted) this.#plain();
+  }
+}

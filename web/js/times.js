@@ -1,0 +1,27 @@
+// Times of the server (UTC) as times of the reader.
+
+const zone = "en-GB";
+const clock = new Intl.DateTimeFormat(zone, { hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(zone, { day: "numeric", month: "short" });
+const date = new Intl.DateTimeFormat(zone, { day: "numeric", month: "long", year: "numeric" });
+const weekday = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "short" });
+const long = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "long" });
+const plain = (words) => words.replace(",", "");
+
+const STYLES = {
+  clock: (at) => clock.format(at),
+  near: (at) => (at.toDateString() === new Date().toDateString() ? clock.format(at) : day.format(at)),
+  date: (at) => date.format(at),
+  weekday: (at) => plain(weekday.format(at)),
+  when: (at) => `${plain(long.format(at))} at ${clock.format(at)}`,
+};
+
+export const moment = (ms, style) => STYLES[style](new Date(ms));
+
+export const localise = (root = document) => {
+  for (const time of root.querySelectorAll("time[data-as]")) {
+    const at = new Date(time.dateTime);
+    if (!Number.isNaN(at.getTime())) time.textContent = STYLES[time.dataset.as]?.(at) ?? time.textContent;
+  }
+  for (const note of root.querySelectorAll("[data-local]")) note.hidden = false;
+};
