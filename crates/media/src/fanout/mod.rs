@@ -1,7 +1,10 @@
 //! One ring with many readers. The fan-out does not know what it carries: it sees heads, pages and cursors only.
 
-pub mod lag;
+mod cadence;
+mod lag;
+mod listener;
 pub mod ring;
 pub mod shard;
 
+pub use cadence::Cadence;
 pub use ring::{Cursor, Ring};

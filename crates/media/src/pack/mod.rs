@@ -1,12 +1,15 @@
 //! Packers cut pages: Opus packets of 20 ms in, container bytes out. Each knows one container and nothing of rings' readers.
 
+mod collect;
 pub mod mp4;
 pub mod ogg;
+mod ogg_page;
 pub mod webm;
 
 use bytes::Bytes;
 
 use crate::fanout::ring::CutPage;
+use crate::limits::SAMPLE_RATE;
 use crate::time::{Epoch, MediaTime};
 
 /// One 20 ms Opus packet of the program.
@@ -24,8 +27,18 @@ pub trait Packer: Send {
     /// Takes one packet; gives a page each `PAGE_TICKS` packets.
     fn push(&mut self, packet: &ProgramPacket) -> Option<CutPage>;
     /// The roster to carry in the next page (replaces an unsent one). Containers that carry none ignore it.
-    fn roster(&mut self, json: &[u8]) { let _ = json; }
+    fn roster(&mut self, json: &[u8]) {
+        let _ = json;
+    }
     /// Cuts what is collected, at the end of a space.
     fn flush(&mut self) -> Option<CutPage>;
     fn content_type(&self) -> &'static str;
+}
+
+/// OpusHead (RFC 7845 section 5.1): mono, 48 kHz, no gain.
+fn opus_head(pre_skip: u16) -> [u8; 19] {
+    let mut head = *b"OpusHead\x01\x01\0\0\0\0\0\0\0\0\0";
+    head[10..12].copy_from_slice(&pre_skip.to_le_bytes());
+    head[12..16].copy_from_slice(&SAMPLE_RATE.to_le_bytes());
+    head
 }
