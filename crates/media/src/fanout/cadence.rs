@@ -104,7 +104,8 @@ mod tests {
             reached > 400 && (reached - 100) as f64 <= 0.05 * (now - began) as f64 + 1.0,
             "{reached}"
         );
-        assert_eq!(run(&mut cadence, &mut now, 120_000, 400_000), 1_600);
+        let settled = run(&mut cadence, &mut now, 120_000, 400_000);
+        assert!((1_590..=1_600).contains(&settled), "{settled}");
         assert_eq!(
             run(&mut cadence, &mut now, 120_000, 4_000_000),
             Cadence::MS_MAX
@@ -115,8 +116,8 @@ mod tests {
     fn narrows_at_once_but_not_for_a_little() {
         let (mut cadence, mut now) = (Cadence::new(), 0);
         let wide = run(&mut cadence, &mut now, 120_000, 250_000);
-        assert_eq!(wide, 1_000);
-        assert_eq!(run(&mut cadence, &mut now, 60_000, 200_000), 1_000);
+        assert!((990..=1_000).contains(&wide), "{wide}");
+        assert_eq!(run(&mut cadence, &mut now, 60_000, 200_000), wide);
         assert_eq!(run(&mut cadence, &mut now, 60_000, 100), 100);
     }
 
