@@ -1,10 +1,23 @@
 //! HTTP for hosts, speakers, integrators and operators.
 
 pub mod auth;
-pub mod stage_routes;
+mod door;
+mod enter;
+mod invites;
+pub mod openapi;
+mod people;
 pub mod problem;
+mod secrets;
+mod spaces;
+pub mod stage_routes;
+mod studio;
+mod view;
+mod whip;
+mod who;
 
 use std::sync::Arc;
+
+pub use invites::link as invite_link;
 
 use crate::archive::Archive;
 use crate::clock::Clock;
