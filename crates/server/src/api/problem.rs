@@ -115,6 +115,8 @@ impl From<Refusal> for Problem {
             }
             Refusal::Unknown { .. } => StatusCode::NOT_FOUND,
             Refusal::NotAllowed { .. }
+            | Refusal::OnlySelf
+            | Refusal::NotOneself
             | Refusal::Revoked
             | Refusal::Expired
             | Refusal::Banned
@@ -201,6 +203,17 @@ impl From<IngestError> for Problem {
                 Fault::Space,
                 "no stage runs in this space now: open it first",
             ),
+            IngestError::NeedsEtag => Self::caller(
+                StatusCode::PRECONDITION_REQUIRED,
+                "if-match-missing",
+                detail,
+            ),
+            IngestError::RestartRefused => {
+                Self::caller(StatusCode::UNPROCESSABLE_ENTITY, "restart-refused", detail)
+            }
+            IngestError::BadFragment(_) => {
+                Self::caller(StatusCode::BAD_REQUEST, "bad-fragment", detail)
+            }
             IngestError::Bind(..) => Self::internal(&detail),
         }
     }
