@@ -1,10 +1,32 @@
 //! The crowd's door: the public listener. GETs for sound end in shards (no task a listener); all else goes to axum with
 //! the bytes already read.
+//!
+//! `accept` takes connections in, `head` reads what they ask, `sound` decides, `crowd` holds the listeners and
+//! `shard_loop` is the thread round it. `http` serves the pages, `tls` holds the certificate, `answers` the constants.
+
+mod accept;
+mod answers;
+mod counters;
+mod crowd;
+mod door;
+mod head;
+mod http;
+mod limits;
+mod shard_loop;
+mod socket;
+mod sound;
+pub mod tls;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
+use tokio::sync::watch;
+
+use self::counters::ShardCounters;
+use self::shard_loop::ShardSeed;
+use self::tls::TlsFiles;
 use crate::clock::Clock;
 use crate::live::Directory;
 
@@ -22,19 +44,106 @@ pub enum EdgeError {
     Bind(SocketAddr, std::io::Error),
     #[error("the TLS files cannot be used: {0}")]
     Tls(String),
+    #[error("a shard's thread cannot be started: {0}")]
+    Thread(std::io::Error),
 }
 
 /// What metrics read of all shards together.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct EdgeStats { pub listeners: u64, pub joins: u64, pub sweeps: u64, pub sweep_us: u64, pub bytes: u64, pub cadence_ms: u64, pub projected_load: f64, pub too_slow: u64, pub refused: u64, pub http_connections: u64 }
+pub struct EdgeStats {
+    pub listeners: u64,
+    pub joins: u64,
+    pub sweeps: u64,
+    pub sweep_us: u64,
+    pub bytes: u64,
+    /// The widest of all shards.
+    pub cadence_ms: u64,
+    /// The highest of all shards.
+    pub projected_load: f64,
+    pub too_slow: u64,
+    /// Connections turned away or given up: bounds reached, bad heads, unknown spaces, failed handshakes.
+    pub refused: u64,
+    /// Connections that HTTP reads just now.
+    pub http_connections: u64,
+    /// Times that accepting paused because files or memory ran short.
+    pub accept_pauses: u64,
+}
 
-pub struct Edge;
+/// The running listener. Dropped without `stop`, its threads end at once.
+pub struct Edge {
+    address: SocketAddr,
+    counters: Vec<Arc<ShardCounters>>,
+    stop: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
 
 impl Edge {
     /// Binds one SO_REUSEPORT listener a shard and starts the shard threads; `pages` answers what is not sound.
-    pub fn start(config: EdgeConfig, directory: Arc<Directory>, pages: axum::Router, clock: Clock) -> Result<Self, EdgeError> { let _ = (config, directory, pages, clock); todo!() }
-    pub fn local_addr(&self) -> SocketAddr { todo!() }
-    pub fn stats(&self) -> EdgeStats { todo!() }
-    /// Ends after the rings are closed and sent, at most 5 s.
-    pub fn stop(self) { todo!() }
+    pub fn start(
+        config: EdgeConfig,
+        directory: Arc<Directory>,
+        pages: axum::Router,
+        clock: Clock,
+    ) -> Result<Self, EdgeError> {
+        let tls = match config.tls {
+            Some((cert, key)) => Some(Arc::new(TlsFiles::load(cert, key).map_err(EdgeError::Tls)?)),
+            None => None,
+        };
+        let unusable = |e| EdgeError::Bind(config.listen, e);
+        let listeners = accept::bind(config.listen, config.shards).map_err(unusable)?;
+        let address = listeners
+            .first()
+            .map_or(Ok(config.listen), std::net::TcpListener::local_addr)
+            .map_err(unusable)?;
+        let (stop, stopped) = watch::channel(false);
+        let mut edge = Self {
+            address,
+            counters: Vec::new(),
+            stop,
+            threads: Vec::new(),
+        };
+        for (number, listener) in listeners.into_iter().enumerate() {
+            let counters = Arc::new(ShardCounters::default());
+            edge.counters.push(Arc::clone(&counters));
+            let seed = ShardSeed {
+                listener,
+                directory: Arc::clone(&directory),
+                pages: pages.clone(),
+                clock,
+                counters,
+                tls: tls.clone(),
+                watches_tls: number == 0,
+                stop: stopped.clone(),
+            };
+            let thread = std::thread::Builder::new()
+                .name(format!("edge-{number}"))
+                .spawn(move || {
+                    if let Err(e) = shard_loop::run(seed) {
+                        tracing::error!("a shard of the public listener ended: {e}");
+                    }
+                });
+            edge.threads.push(thread.map_err(EdgeError::Thread)?);
+        }
+        Ok(edge)
+    }
+
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn stats(&self) -> EdgeStats {
+        counters::together(self.counters.iter().map(Arc::as_ref))
+    }
+
+    /// Ends after the rings are closed and sent, at most 5 s. Blocks: on a runtime's thread, call it where blocking is
+    /// allowed.
+    pub fn stop(self) {
+        let Self { stop, threads, .. } = self;
+        stop.send_replace(true);
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("a shard of the public listener had panicked");
+            }
+        }
+    }
 }

@@ -1,0 +1,199 @@
+//! From an accepted connection to its end here: a listener in the shard, a page, or a refusal.
+
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use axum::extract::ConnectInfo;
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::answers::{self, Answer};
+use super::counters::add;
+use super::door::{self, Silent};
+use super::head::{self, BadHead, Method, SoundRequest};
+use super::http::{self, Ending};
+use super::limits::{
+    ACCEPT_PAUSE, ACCEPTS_PER_TURN, BACKLOG, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
+    HTTP_MAX, SILENT_DROPPED_WHEN_SHORT,
+};
+use super::shard_loop::{HttpSeat, Local};
+use super::socket::Stream;
+use super::sound::{self, Decision};
+
+/// One listener a shard, all on the same address. SO_REUSEPORT would let two nodes of one user share a port unseen, so
+/// a socket without it asks first whether the port is free.
+pub(super) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    let asking = open(address, false)?;
+    let address = asking.local_addr()?.as_socket().unwrap_or(address);
+    drop(asking);
+    (0..shards.max(1))
+        .map(|_| Ok(open(address, true)?.into()))
+        .collect()
+}
+
+fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shared)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// Accepts until the task is ended. Bounded a turn, so that sound goes before newcomers.
+pub(super) async fn run(local: Rc<Local>, listener: TcpListener) {
+    loop {
+        for _ in 0..ACCEPTS_PER_TURN {
+            match listener.accept().await {
+                Ok((tcp, peer)) => welcome(&local, tcp, peer),
+                Err(e) if is_short(&e) => {
+                    add(&local.counters.accept_pauses, 1);
+                    let dropped = door::drop_oldest(&local.door, SILENT_DROPPED_WHEN_SHORT);
+                    add(&local.counters.refused, dropped);
+                    sleep(ACCEPT_PAUSE).await;
+                }
+                // The peer was gone before we came to it.
+                Err(_) => {}
+            }
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// EMFILE, ENFILE, ENOMEM, ENOBUFS: the machine, not the peer, is why.
+fn is_short(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(24 | 23 | 12 | 105))
+}
+
+fn welcome(local: &Rc<Local>, tcp: TcpStream, peer: SocketAddr) {
+    // A connection whose socket refuses this is gone already.
+    let _ = tcp.set_nodelay(true);
+    let number = local.door.borrow_mut().number();
+    let silent = Silent::new(Rc::clone(local), number);
+    let task = tokio::task::spawn_local(connection(Rc::clone(local), tcp, peer, silent));
+    let dropped = door::note(&local.door, number, task.abort_handle());
+    add(&local.counters.refused, dropped);
+}
+
+/// The whole life of a connection that is not a listener. A listener's ends with its join.
+async fn connection(local: Rc<Local>, tcp: TcpStream, peer: SocketAddr, silent: Silent) {
+    let Some(mut stream) = shake_hands(&local, tcp).await else {
+        return;
+    };
+    let head = match head::read(&mut stream).await {
+        Ok(head) => head,
+        Err(bad) => {
+            add(&local.counters.refused, 1);
+            let answer = match bad {
+                BadHead::Gone => return,
+                BadHead::Late => answers::HEAD_LATE,
+                BadHead::TooLarge => answers::HEAD_LARGE,
+                BadHead::Malformed => answers::MALFORMED,
+            };
+            return farewell(stream, answer.whole).await;
+        }
+    };
+    if let Some(request) = head.sound {
+        drop(silent);
+        return listen(&local, stream, &request).await;
+    }
+    let Some(seat) = HttpSeat::take(&local, HTTP_MAX) else {
+        return turn_away(&local, stream, answers::FULL, false).await;
+    };
+    drop(silent);
+    let ending = http::serve(&local, stream, Bytes::from(head.bytes), ConnectInfo(peer)).await;
+    drop(seat);
+    if let Ending::Sound(stream, request) = ending {
+        listen(&local, stream, &request).await;
+    }
+}
+
+async fn shake_hands(local: &Local, tcp: TcpStream) -> Option<Stream> {
+    let Some(files) = &local.tls else {
+        return Some(Stream::Plain(tcp));
+    };
+    let handshake = TlsAcceptor::from(files.config()).accept(tcp);
+    match timeout(HANDSHAKE_DEADLINE, handshake).await {
+        Ok(Ok(tls)) => Some(Stream::Tls(Box::new(tls))),
+        _ => {
+            add(&local.counters.refused, 1);
+            None
+        }
+    }
+}
+
+/// Ends in the shard, or in a refusal. After a join nothing is left to wait for: the task ends.
+async fn listen(local: &Local, stream: Stream, request: &SoundRequest) {
+    let head_only = request.method == Method::Head;
+    match sound::decide(&local.directory, request) {
+        Decision::HeadOnly(head) => farewell(stream, head).await,
+        Decision::Refuse(answer) => turn_away(local, stream, answer, head_only).await,
+        Decision::Join(place) => {
+            let now = local.clock.now();
+            let joined =
+                local
+                    .crowd
+                    .borrow_mut()
+                    .join(&place, request.burst, stream.into_listener(), now);
+            if let Err(mut socket) = joined {
+                add(&local.counters.refused, 1);
+                socket.say(answers::FULL.whole);
+                socket.finish();
+            }
+        }
+    }
+}
+
+async fn turn_away(local: &Local, stream: Stream, answer: Answer, head_only: bool) {
+    add(&local.counters.refused, 1);
+    farewell(stream, answer.bytes(head_only)).await;
+}
+
+/// Answers and closes. What the peer still says is read and thrown away for a moment, for closing a socket with unread
+/// bytes would cut the answer off.
+async fn farewell(mut stream: Stream, answer: &'static [u8]) {
+    let goodbye = async {
+        stream.write_all(answer).await?;
+        stream.flush().await?;
+        stream.shutdown().await?;
+        let mut thrown = 0;
+        let mut bin = [0; 512];
+        while thrown < FAREWELL_BYTES_MAX {
+            match stream.read(&mut bin).await? {
+                0 => break,
+                read => thrown += read,
+            }
+        }
+        io::Result::Ok(())
+    };
+    // Neither a deadline nor an error changes anything: the connection ends here.
+    let _ = timeout(FAREWELL, goodbye).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_an_error_and_not_shared() {
+        let first = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 3).expect("a free port");
+        let address = first[0].local_addr().expect("bound");
+        assert!(
+            first
+                .iter()
+                .all(|listener| listener.local_addr().is_ok_and(|a| a == address))
+        );
+        let second = bind(address, 1).expect_err("taken");
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+    }
+}

@@ -1,0 +1,46 @@
+//! What a shard tells the rest of the node: numbers that it alone writes and anybody reads.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::EdgeStats;
+
+#[derive(Debug, Default)]
+pub(super) struct ShardCounters {
+    pub(super) listeners: AtomicU64,
+    pub(super) joins: AtomicU64,
+    pub(super) sweeps: AtomicU64,
+    pub(super) sweep_us: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) cadence_ms: AtomicU64,
+    /// The bits of an `f64`.
+    pub(super) projected_load: AtomicU64,
+    pub(super) too_slow: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) http_connections: AtomicU64,
+    pub(super) accept_pauses: AtomicU64,
+}
+
+pub(super) fn add(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Relaxed);
+}
+
+/// Sums, but for cadence and load: there the shard that is worst off counts.
+pub(super) fn together<'a>(shards: impl IntoIterator<Item = &'a ShardCounters>) -> EdgeStats {
+    let mut all = EdgeStats::default();
+    for shard in shards {
+        all.listeners += shard.listeners.load(Relaxed);
+        all.joins += shard.joins.load(Relaxed);
+        all.sweeps += shard.sweeps.load(Relaxed);
+        all.sweep_us += shard.sweep_us.load(Relaxed);
+        all.bytes += shard.bytes.load(Relaxed);
+        all.too_slow += shard.too_slow.load(Relaxed);
+        all.refused += shard.refused.load(Relaxed);
+        all.http_connections += shard.http_connections.load(Relaxed);
+        all.accept_pauses += shard.accept_pauses.load(Relaxed);
+        all.cadence_ms = all.cadence_ms.max(shard.cadence_ms.load(Relaxed));
+        all.projected_load = all
+            .projected_load
+            .max(f64::from_bits(shard.projected_load.load(Relaxed)));
+    }
+    all
+}

@@ -1,0 +1,215 @@
+//! The listeners of one shard thread: the media plane's `Shard`, the rings it was given, and the exact counts of who
+//! listens. Joins and sweeps both happen here, on one thread, without locks.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use bytes::{Bytes, BytesMut};
+use hustings_control::ids::SpaceId;
+use hustings_media::fanout::shard::{Cadence, Leave, ListenerKey, RingKey, Shard};
+use hustings_media::limits::SAMPLE_RATE;
+use hustings_media::time::Now;
+
+use super::answers;
+use super::counters::{ShardCounters, add};
+use super::head::{Burst, Container};
+use super::limits::{BURST_LONG_MS, BURST_SHORT_MS, BURST_SPARE_MS, LISTENERS_MAX, RINGS_MAX};
+use super::socket::ListenerSocket;
+use super::sound::Place;
+use crate::clock::Clock;
+
+pub(super) struct Crowd {
+    shard: Shard<ListenerSocket>,
+    cadence: Cadence,
+    /// Rings that have, or just had, listeners here.
+    attached: HashMap<RingKey, Attached>,
+    /// Where a newcomer goes; a ring that was replaced is no longer named here.
+    newest: HashMap<(SpaceId, Container), RingKey>,
+    left: Vec<(ListenerKey, RingKey, Leave, ListenerSocket)>,
+    counters: Arc<ShardCounters>,
+}
+
+struct Attached {
+    place: Place,
+    /// Response head and container head: the same bytes for everyone.
+    opening: Bytes,
+    /// This ring's part of the space's `listening`, as last told.
+    told: u64,
+}
+
+impl Crowd {
+    pub(super) fn new(counters: Arc<ShardCounters>) -> Self {
+        Self {
+            shard: Shard::new(LISTENERS_MAX),
+            cadence: Cadence::new(),
+            attached: HashMap::new(),
+            newest: HashMap::new(),
+            left: Vec::new(),
+            counters,
+        }
+    }
+
+    /// Takes a listener in and sends the stream's head and the burst at once. A full shard gives the socket back.
+    pub(super) fn join(
+        &mut self,
+        place: &Place,
+        burst: Burst,
+        socket: ListenerSocket,
+        now: Now,
+    ) -> Result<(), ListenerSocket> {
+        let Some(key) = self.ring_of(place) else {
+            return Err(socket);
+        };
+        let (Some(attached), Some(ring)) = (self.attached.get(&key), place.ring()) else {
+            return Err(socket);
+        };
+        let cursor = ring.cursor_behind(self.burst_samples(burst));
+        let listener = self
+            .shard
+            .join(key, cursor, attached.opening.clone(), socket, now)?;
+        attached.place.handle.counts.joins.fetch_add(1, Relaxed);
+        add(&self.counters.joins, 1);
+        if let Some(why) = self.shard.serve(listener, now)
+            && let Some(socket) = self.shard.leave(listener)
+        {
+            self.gone(key, why, socket);
+        }
+        self.tell_listeners();
+        Ok(())
+    }
+
+    /// One sweep, its cost measured, and the counts told; returns milliseconds until the next.
+    pub(super) fn sweep(&mut self, clock: &Clock) -> u64 {
+        let began = clock.now();
+        let mut left = std::mem::take(&mut self.left);
+        let report = self.shard.sweep(began, &mut left);
+        for (_, ring, why, socket) in left.drain(..) {
+            self.gone(ring, why, socket);
+        }
+        self.left = left;
+        self.tell_listening(began);
+        let ended = clock.now();
+        let cost_us = ended.since(began);
+        let next_ms = self.cadence.after_sweep(cost_us, ended);
+        add(&self.counters.sweeps, 1);
+        add(&self.counters.sweep_us, cost_us);
+        add(&self.counters.bytes, report.bytes);
+        self.counters
+            .cadence_ms
+            .store(self.cadence.current_ms(), Relaxed);
+        self.counters
+            .projected_load
+            .store(self.cadence.projected_load().to_bits(), Relaxed);
+        self.tell_listeners();
+        next_ms
+    }
+
+    pub(super) fn listeners(&self) -> usize {
+        self.shard.listeners()
+    }
+
+    /// The shard's key of the ring; it is made known to the shard with its first listener here.
+    fn ring_of(&mut self, place: &Place) -> Option<RingKey> {
+        let name = (place.handle.id.clone(), place.container);
+        if let Some(key) = self.newest.get(&name)
+            && let Some(attached) = self.attached.get(key)
+            && Arc::ptr_eq(&attached.place.rings, &place.rings)
+        {
+            return Some(*key);
+        }
+        // The media plane panics beyond this; whoever is too many is told that the node is full.
+        if self.attached.len() >= RINGS_MAX {
+            return None;
+        }
+        let ring = place.ring()?;
+        let (response, container) = (answers::stream_head(place.container), ring.head());
+        let mut opening = BytesMut::with_capacity(response.len() + container.len());
+        opening.extend_from_slice(response);
+        opening.extend_from_slice(&container);
+        let key = self.shard.add_ring(ring.clone());
+        self.attached.insert(
+            key,
+            Attached {
+                place: place.clone(),
+                opening: opening.freeze(),
+                told: 0,
+            },
+        );
+        self.newest.insert(name, key);
+        Some(key)
+    }
+
+    fn burst_samples(&self, burst: Burst) -> u64 {
+        let asked = match burst {
+            Burst::Long => BURST_LONG_MS,
+            Burst::Short => BURST_SHORT_MS,
+        };
+        let ms = asked.max(self.cadence.current_ms() + BURST_SPARE_MS);
+        ms * u64::from(SAMPLE_RATE) / 1_000
+    }
+
+    fn gone(&self, ring: RingKey, why: Leave, socket: ListenerSocket) {
+        match why {
+            Leave::TooSlow => {
+                add(&self.counters.too_slow, 1);
+                if let Some(attached) = self.attached.get(&ring) {
+                    attached.place.handle.counts.too_slow.fetch_add(1, Relaxed);
+                }
+            }
+            Leave::RingEnded => socket.finish(),
+            Leave::Closed | Leave::Removed => {}
+        }
+    }
+
+    /// Adds to each space's count what has changed here since it was last told, so that the sum over shards is exact.
+    /// Rings without listeners are forgotten.
+    fn tell_listening(&mut self, now: Now) {
+        let Self {
+            shard,
+            attached,
+            newest,
+            ..
+        } = self;
+        attached.retain(|key, ring| {
+            let counts = &ring.place.handle.counts;
+            let hear = shard.listening(*key, now) as u64;
+            if hear > ring.told {
+                let risen = hear - ring.told;
+                let sum = counts.listening.fetch_add(risen, Relaxed) + risen;
+                counts.peak.fetch_max(sum, Relaxed);
+            } else if hear < ring.told {
+                counts.listening.fetch_sub(ring.told - hear, Relaxed);
+            }
+            ring.told = hear;
+            if !shard.remove_ring(*key) {
+                return true;
+            }
+            let name = (ring.place.handle.id.clone(), ring.place.container);
+            if newest.get(&name) == Some(key) {
+                newest.remove(&name);
+            }
+            false
+        });
+    }
+
+    fn tell_listeners(&self) {
+        self.counters
+            .listeners
+            .store(self.shard.listeners() as u64, Relaxed);
+    }
+}
+
+/// A shard that ends takes its part out of the counts.
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for ring in self.attached.values() {
+            ring.place
+                .handle
+                .counts
+                .listening
+                .fetch_sub(ring.told, Relaxed);
+        }
+        self.counters.listeners.store(0, Relaxed);
+    }
+}

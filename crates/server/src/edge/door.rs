@@ -1,0 +1,62 @@
+//! Connections that have not said what they want. When there are too many, the oldest goes first: it had the most time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tokio::task::AbortHandle;
+
+use super::limits::SILENT_MAX;
+use super::shard_loop::Local;
+
+#[derive(Default)]
+pub(super) struct Door {
+    next: u64,
+    silent: BTreeMap<u64, AbortHandle>,
+}
+
+impl Door {
+    /// The number of the next connection.
+    pub(super) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+/// Notes the task of a silent connection; gives the number of those dropped for it.
+pub(super) fn note(door: &RefCell<Door>, number: u64, task: AbortHandle) -> u64 {
+    door.borrow_mut().silent.insert(number, task);
+    let over = door.borrow().silent.len().saturating_sub(SILENT_MAX);
+    drop_oldest(door, over)
+}
+
+/// Drops up to `count` silent connections, oldest first.
+pub(super) fn drop_oldest(door: &RefCell<Door>, count: usize) -> u64 {
+    let mut dropped = 0;
+    for _ in 0..count {
+        // The borrow ends before the abort, which may run the task's own clean-up.
+        let oldest = door.borrow_mut().silent.pop_first();
+        let Some((_, task)) = oldest else { break };
+        task.abort();
+        dropped += 1;
+    }
+    dropped
+}
+
+/// Held by a connection's task while it is silent.
+pub(super) struct Silent {
+    local: Rc<Local>,
+    number: u64,
+}
+
+impl Silent {
+    pub(super) fn new(local: Rc<Local>, number: u64) -> Self {
+        Self { local, number }
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.local.door.borrow_mut().silent.remove(&self.number);
+    }
+}

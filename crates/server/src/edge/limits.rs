@@ -1,0 +1,64 @@
+//! Every bound of the crowd's door: its unit, the reason for its size, and what happens there.
+
+use std::time::Duration;
+
+/// Connections the kernel completes before we accept them; more must try again. The kernel caps it by `somaxconn`.
+pub(super) const BACKLOG: i32 = 4_096;
+/// Connections accepted before other tasks of the shard get a turn: sound goes before newcomers.
+pub(super) const ACCEPTS_PER_TURN: usize = 64;
+/// How long accepting pauses when the machine has no file or memory for one more connection.
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections of one shard that have not sent a whole head yet; the oldest is dropped for one more.
+pub(super) const SILENT_MAX: usize = 2_048;
+/// Silent connections dropped at once, oldest first, when files run short.
+pub(super) const SILENT_DROPPED_WHEN_SHORT: usize = 16;
+/// Connections of one shard that are read by HTTP (pages, replays, roster events); one more is answered 503.
+pub(super) const HTTP_MAX: usize = 4_096;
+/// Listeners of one shard; one more is answered 503. Open files end sooner on most machines.
+pub(super) const LISTENERS_MAX: usize = 131_072;
+/// Rings that one shard holds listeners on: three for each space a node may have, and those that are ending. A listener
+/// of one more is answered 503, for the media plane takes more as a broken caller.
+pub(super) const RINGS_MAX: usize = 16_384;
+
+/// Bytes of a request's head; longer is answered 431.
+pub(super) const HEAD_BYTES_MAX: usize = 8_192;
+/// Bytes read at first: what nearly every head fits in.
+pub(super) const HEAD_BYTES_FIRST: usize = 1_024;
+/// Header lines of one request; more are answered 431.
+pub(super) const HEAD_LINES_MAX: usize = 64;
+/// Time for a whole head since the connection stood; later is answered 408.
+pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// Time for a TLS handshake; later is closed.
+pub(super) const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
+/// Time a kept-alive connection may take for its next head, the idle time before it included; later is closed.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Bytes hyper may hold of one connection's head or answer.
+pub(super) const HTTP_BUFFER_MAX: usize = 16_384;
+/// Time a page's reader may take no byte at all; later is closed. Paused players come back by a range.
+pub(super) const WRITE_STALL: Duration = Duration::from_secs(60);
+/// Time a refused client gets to take its answer, and bytes of it that are read and thrown away meanwhile.
+pub(super) const FAREWELL: Duration = Duration::from_secs(1);
+pub(super) const FAREWELL_BYTES_MAX: usize = 65_536;
+
+/// Bytes the kernel may hold for one listener (it doubles the number for its own needs). 64 KiB are about 10 s of
+/// sound: enough for a long burst in one write. The default would grow to megabytes, that is minutes in which a
+/// listener that stands still would look as if it heard.
+pub(super) const SEND_BUFFER_BYTES: usize = 65_536;
+/// Plain bytes that rustls may hold for one listener before it is written to the socket; more must wait.
+pub(super) const TLS_BUFFER_BYTES: usize = 32_768;
+
+/// Milliseconds of the long burst: plain `<audio>` elements start when they hold some seconds.
+pub(super) const BURST_LONG_MS: u64 = 5_000;
+/// Milliseconds of the short burst, for our own player; never less than the cadence needs, see `BURST_SPARE_MS`.
+pub(super) const BURST_SHORT_MS: u64 = 400;
+/// Milliseconds a short burst holds beyond the cadence, so that the next sweep comes before the sound ends.
+pub(super) const BURST_SPARE_MS: u64 = 300;
+
+/// Milliseconds between sweeps at most while the edge stops, so that the end of the sound goes out soon.
+pub(super) const STOP_SWEEP_MS: u64 = 20;
+/// Time that listeners get to be sent the rest of their rings when the edge stops.
+pub(super) const STOP_LISTENERS: Duration = Duration::from_millis(4_000);
+/// Time that running page requests get after that.
+pub(super) const STOP_HTTP: Duration = Duration::from_millis(900);
+/// Time between looks at the certificate's files.
+pub(super) const TLS_WATCH: Duration = Duration::from_secs(5);

@@ -1,0 +1,145 @@
+//! The thread of one shard: accepts, page requests and sweeps take turns on one core.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::accept;
+use super::counters::ShardCounters;
+use super::crowd::Crowd;
+use super::door::Door;
+use super::limits::{STOP_HTTP, STOP_LISTENERS, STOP_SWEEP_MS, TLS_WATCH};
+use super::tls::TlsFiles;
+use crate::clock::Clock;
+use crate::live::Directory;
+
+/// What a shard thread is started with.
+pub(super) struct ShardSeed {
+    pub(super) listener: std::net::TcpListener,
+    pub(super) directory: Arc<Directory>,
+    pub(super) pages: axum::Router,
+    pub(super) clock: Clock,
+    pub(super) counters: Arc<ShardCounters>,
+    pub(super) tls: Option<Arc<TlsFiles>>,
+    /// One shard looks after the certificate's files for all.
+    pub(super) watches_tls: bool,
+    /// True: end in order. The sender dropped: end now.
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// What the tasks of one shard share. None of them leaves the thread.
+pub(super) struct Local {
+    pub(super) crowd: RefCell<Crowd>,
+    pub(super) door: RefCell<Door>,
+    pub(super) http: Cell<usize>,
+    pub(super) directory: Arc<Directory>,
+    pub(super) pages: axum::Router,
+    pub(super) clock: Clock,
+    pub(super) counters: Arc<ShardCounters>,
+    pub(super) tls: Option<Arc<TlsFiles>>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// The body of the thread; returns when the edge stops.
+pub(super) fn run(seed: ShardSeed) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, shard(seed))
+}
+
+async fn shard(seed: ShardSeed) -> io::Result<()> {
+    let listener = TcpListener::from_std(seed.listener)?;
+    let local = Rc::new(Local {
+        crowd: RefCell::new(Crowd::new(Arc::clone(&seed.counters))),
+        door: RefCell::default(),
+        http: Cell::new(0),
+        directory: seed.directory,
+        pages: seed.pages,
+        clock: seed.clock,
+        counters: seed.counters,
+        tls: seed.tls,
+        stop: seed.stop,
+    });
+    if let Some(files) = local.tls.clone().filter(|_| seed.watches_tls) {
+        tokio::task::spawn_local(watch_tls(files));
+    }
+    let accepting = tokio::task::spawn_local(accept::run(Rc::clone(&local), listener));
+    let in_order = sweep_until_stopped(&local).await;
+    accepting.abort();
+    if in_order {
+        sweep_to_the_end(&local).await;
+        // Kept-alive connections end by themselves when told; a page that takes longer is cut.
+        let _ = timeout(STOP_HTTP, async {
+            while local.http.get() > 0 {
+                sleep(Duration::from_millis(STOP_SWEEP_MS)).await;
+            }
+        })
+        .await;
+    }
+    Ok(())
+}
+
+/// False when the edge was dropped without being stopped.
+async fn sweep_until_stopped(local: &Local) -> bool {
+    let mut stop = local.stop.clone();
+    let mut next = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            told = stop.wait_for(|stop| *stop) => return told.is_ok(),
+            () = sleep_until(next) => {}
+        }
+        let ms = local.crowd.borrow_mut().sweep(&local.clock);
+        // From now, not from when the sweep was due: a late shard must not run after lost time.
+        next = Instant::now() + Duration::from_millis(ms);
+    }
+}
+
+async fn sweep_to_the_end(local: &Local) {
+    let deadline = Instant::now() + STOP_LISTENERS;
+    loop {
+        local.crowd.borrow_mut().sweep(&local.clock);
+        if local.crowd.borrow().listeners() == 0 || Instant::now() >= deadline {
+            return;
+        }
+        sleep(Duration::from_millis(STOP_SWEEP_MS)).await;
+    }
+}
+
+async fn watch_tls(files: Arc<TlsFiles>) {
+    loop {
+        sleep(TLS_WATCH).await;
+        files.reload_if_changed();
+    }
+}
+
+/// A seat among the connections that HTTP reads, given back when dropped.
+pub(super) struct HttpSeat(Rc<Local>);
+
+impl HttpSeat {
+    pub(super) fn take(local: &Rc<Local>, seats_max: usize) -> Option<Self> {
+        if local.http.get() >= seats_max {
+            return None;
+        }
+        local.http.set(local.http.get() + 1);
+        local.counters.http_connections.fetch_add(1, Relaxed);
+        Some(Self(Rc::clone(local)))
+    }
+}
+
+impl Drop for HttpSeat {
+    fn drop(&mut self) {
+        self.0.http.set(self.0.http.get().saturating_sub(1));
+        self.0.counters.http_connections.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,299 @@
+//! The two faces of a connection: a stream that is read and written while it asks (`Stream`, `Rewound`), and a socket
+//! in a shard that is only written to (`ListenerSocket`).
+
+use std::cell::Cell;
+use std::future::Future;
+use std::io::{self, IoSlice, Write};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use hustings_media::fanout::shard::Sink;
+use rustls::ServerConnection;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+use tokio_rustls::server::TlsStream;
+
+use super::limits::{SEND_BUFFER_BYTES, TLS_BUFFER_BYTES, WRITE_STALL};
+
+/// A connection that still asks.
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// From here on the connection is only written to, by a shard.
+    pub(super) fn into_listener(self) -> ListenerSocket {
+        match self {
+            Self::Plain(tcp) => {
+                bound_send_buffer(&tcp);
+                ListenerSocket::Plain(tcp)
+            }
+            Self::Tls(tls) => {
+                let (tcp, mut session) = tls.into_inner();
+                bound_send_buffer(&tcp);
+                session.set_buffer_limit(Some(TLS_BUFFER_BYTES));
+                ListenerSocket::Tls(Box::new(TlsSocket { tcp, session }))
+            }
+        }
+    }
+}
+
+/// The kernel's default stays when it refuses: the listener then only looks alive for longer than it is.
+fn bound_send_buffer(tcp: &TcpStream) {
+    let _ = socket2::SockRef::from(tcp).set_send_buffer_size(SEND_BUFFER_BYTES);
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, buf),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write(cx, buf),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, bufs),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Self::Tls(tls) => Pin::new(tls.as_mut()).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A stream whose first bytes were read before. It also tells whether all that was written has been flushed, and gives
+/// up on a peer that takes nothing for `WRITE_STALL`.
+pub(super) struct Rewound {
+    before: Bytes,
+    stream: Stream,
+    flushed: Rc<Cell<bool>>,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Rewound {
+    pub(super) fn new(before: Bytes, stream: Stream) -> Self {
+        Self {
+            before,
+            stream,
+            flushed: Rc::new(Cell::new(true)),
+            stalled: None,
+        }
+    }
+
+    /// True while nothing written is still on its way to the socket.
+    pub(super) fn flushed(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.flushed)
+    }
+
+    pub(super) fn into_stream(self) -> Stream {
+        self.stream
+    }
+
+    fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if poll.is_ready() {
+            self.stalled = None;
+            return poll;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| {
+            Box::pin(tokio::time::sleep_until(Instant::now() + WRITE_STALL))
+        });
+        match stalled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl AsyncRead for Rewound {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.before.is_empty() {
+            return Pin::new(&mut this.stream).poll_read(cx, buf);
+        }
+        let taken = this.before.len().min(buf.remaining());
+        buf.put_slice(this.before.get(..taken).unwrap_or_default());
+        this.before.advance(taken);
+        if this.before.is_empty() {
+            this.before = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Rewound {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.flushed.set(false);
+        let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.watch(cx, poll)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        this.flushed.set(false);
+        let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.watch(cx, poll)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let poll = Pin::new(&mut this.stream).poll_flush(cx);
+        this.flushed.set(poll.is_ready());
+        this.watch(cx, poll)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let poll = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.watch(cx, poll)
+    }
+}
+
+/// A listener's socket in a shard. It is never read: what a listener still says does not matter, and a connection that
+/// is gone shows at the next write.
+pub(super) enum ListenerSocket {
+    Plain(TcpStream),
+    Tls(Box<TlsSocket>),
+}
+
+pub(super) struct TlsSocket {
+    tcp: TcpStream,
+    session: ServerConnection,
+}
+
+impl ListenerSocket {
+    /// Sends a constant answer if it fits, which it does before anything else was sent.
+    pub(super) fn say(&mut self, answer: &'static [u8]) {
+        let _ = self.write_vectored(&[IoSlice::new(answer)]);
+    }
+
+    /// Ends the stream in order, so that the peer can tell an end from a cut.
+    pub(super) fn finish(self) {
+        let tcp = match self {
+            Self::Plain(tcp) => tcp,
+            Self::Tls(mut tls) => {
+                tls.session.send_close_notify();
+                // A peer too slow for the last bytes gets a cut; nobody waits for it.
+                let _ = tls.send();
+                tls.tcp
+            }
+        };
+        let _ = socket2::SockRef::from(&tcp).shutdown(std::net::Shutdown::Write);
+    }
+}
+
+impl Sink for ListenerSocket {
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Plain(tcp) => tcp.try_write_vectored(bufs),
+            Self::Tls(tls) => tls.write_vectored(bufs),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Plain(_) => Ok(true),
+            Self::Tls(tls) => tls.send(),
+        }
+    }
+}
+
+impl TlsSocket {
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        if !self.send()? {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let taken = self.session.writer().write_vectored(bufs)?;
+        if taken == 0 && bufs.iter().any(|buf| !buf.is_empty()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.send()?;
+        Ok(taken)
+    }
+
+    /// Moves sealed records to the socket; true when none is left. Ends: each turn takes bytes out of a bounded buffer.
+    fn send(&mut self) -> io::Result<bool> {
+        while self.session.wants_write() {
+            match self.session.write_tls(&mut TryWrite(&self.tcp)) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(true)
+    }
+}
+
+struct TryWrite<'a>(&'a TcpStream);
+
+impl Write for TryWrite<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.try_write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! What a request for sound gets: a ring to join, or a constant refusal.
+
+use std::sync::Arc;
+
+use hustings_control::spaces::Phase;
+use hustings_media::fanout::Ring;
+
+use super::answers::{self, Answer};
+use super::head::{Container, Method, SoundRequest};
+use crate::live::{Directory, Rings, SpaceHandle};
+
+/// A place to listen at: the space, and the set of rings it has just now. The set is compared by pointer, for a stage
+/// that starts again brings new rings under the same name.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) handle: Arc<SpaceHandle>,
+    pub(super) rings: Arc<Option<Rings>>,
+    pub(super) container: Container,
+}
+
+impl Place {
+    pub(super) fn ring(&self) -> Option<&Ring> {
+        let rings = self.rings.as_ref().as_ref()?;
+        Some(match self.container {
+            Container::Ogg => &rings.ogg,
+            Container::Webm => &rings.webm,
+            Container::Mp4 => &rings.mp4,
+        })
+    }
+}
+
+pub(super) enum Decision {
+    Join(Place),
+    /// HEAD of a stream that can be had.
+    HeadOnly(&'static [u8]),
+    Refuse(Answer),
+}
+
+pub(super) fn decide(directory: &Directory, request: &SoundRequest) -> Decision {
+    if request.method == Method::Other {
+        return Decision::Refuse(answers::METHOD);
+    }
+    let Some(handle) = request.space.as_ref().and_then(|id| directory.get(id)) else {
+        return Decision::Refuse(answers::UNKNOWN);
+    };
+    let rings = handle.rings.load_full();
+    let place = Place {
+        handle,
+        rings,
+        container: request.container,
+    };
+    match place.ring() {
+        Some(ring) if !ring.is_closed() && request.method == Method::Head => {
+            Decision::HeadOnly(answers::stream_head(request.container))
+        }
+        Some(ring) if !ring.is_closed() => Decision::Join(place),
+        _ => Decision::Refuse(why_silent(place.handle.snapshot.load().phase)),
+    }
+}
+
+fn why_silent(phase: Phase) -> Answer {
+    match phase {
+        Phase::Posted => answers::NOT_OPEN,
+        Phase::Open | Phase::Live => answers::NO_SOUND,
+        Phase::Ended => answers::ENDED,
+        Phase::Cancelled => answers::CANCELLED,
+    }
+}
