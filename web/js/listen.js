@@ -53,6 +53,7 @@ const takeButton = () => {
 };
 
 const press = () => {
+  if (part?.speaking()) return;
   if (player.wanted || armed) { armed = false; player.stop(); return render(); }
   if (running()) player.start();
   else { armed = true; player.arm(); }
@@ -64,6 +65,7 @@ const render = () => {
   if (!button) return;
   const music = latest()?.music || phase() === "open";
   const behind = player.behind();
+  if (part?.speaking()) return face("playing quiet", "You are on stage", "You hear the others as they speak.", "mic");
   switch (player.state) {
     case "armed": return face("waiting", "It starts by itself", "Keep this page open. Press to take it back.", "wait");
     case "starting": return face("waiting", "Starting", "The sound is on its way.", "wait");

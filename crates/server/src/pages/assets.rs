@@ -40,6 +40,7 @@ const FILES: &[(&str, &str, &str)] = embed! {
     "hand.js", "js/hand.js", JS;
     "listen.js", "js/listen.js", JS;
     "home.js", "js/home.js", JS;
+    "draft.js", "js/draft.js", JS;
     "plates.js", "js/plates.js", JS;
     "check.js", "js/check.js", JS;
     "stage.js", "js/stage.js", JS;
