@@ -6,9 +6,6 @@ use super::mix::{Fade, Tick};
 
 /// Samples (400 ms). The crossfade between the music and the stage.
 const CROSSFADE_SAMPLES: u32 = 19_200;
-/// Samples (50 ms). A loop that was uploaded has a seam: its end fades into its beginning.
-const SEAM_SAMPLES: usize = 2_400;
-
 pub(super) struct Music {
     pcm: Option<Arc<[f32]>>,
     /// Set while the old loop fades out.
@@ -57,24 +54,16 @@ impl Music {
     }
 }
 
-/// The sample at `at` and the place of the next: the last stretch blends into the first, which is then skipped.
+/// The sample at `at` and the place of the next.
 fn looped(pcm: &[f32], at: usize) -> (f32, usize) {
-    let seam = SEAM_SAMPLES.min(pcm.len() / 4);
-    let begins = pcm.len() - seam;
-    let sample = if at < begins {
-        pcm[at]
-    } else {
-        let share = (at - begins) as f32 / seam as f32;
-        pcm[at] * (1.0 - share) + pcm[at - begins] * share
-    };
-    let next = if at + 1 == pcm.len() { seam } else { at + 1 };
+    let sample = pcm[at];
     (
         if sample.is_nan() {
             0.0
         } else {
             sample.clamp(-1.0, 1.0)
         },
-        next.min(pcm.len() - 1),
+        (at + 1) % pcm.len(),
     )
 }
 
@@ -88,7 +77,11 @@ mod tests {
         let mut music = Music::default();
         let mut out = [0.0; TICK_SAMPLES];
         assert!(!music.play(true, &mut out));
-        music.set((0..10_000).map(|i| i as f32 / 10_000.0 - 0.5).collect());
+        music.set(
+            (0..9_600)
+                .map(|i| (i as f32 * std::f32::consts::TAU / 4_800.0).sin() * 0.5)
+                .collect(),
+        );
         let (mut last, mut heard) = (0.0f32, 0);
         for tick in 0..200 {
             heard += usize::from(music.play((20..150).contains(&tick), &mut out));
