@@ -328,9 +328,8 @@ pub(super) fn set_cookie(app: &App, name: &str, session: Option<&Session>) -> An
 
 pub(super) fn node_role(claims: &Claims) -> Result<TokenRole, AuthError> {
     match (claims.role, &claims.space) {
-        (_, Some(_)) => Err(AuthError::WrongSpace),
         (role @ (TokenRole::Operator | TokenRole::Host), None) => Ok(role),
-        (_, None) => Err(AuthError::WrongRole("operator or host")),
+        _ => Err(AuthError::WrongRole("operator, or host of the whole node,")),
     }
 }
 

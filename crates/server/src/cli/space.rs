@@ -1,0 +1,252 @@
+//! `hustings space`: spaces of a running node, by its API.
+
+use hyper::Method;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::NodeArgs;
+use super::client::call;
+
+/// Make, list and run spaces of a running node.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum SpaceCommand {
+    /// Make a space; prints the host's link.
+    Create {
+        title: String,
+        /// 3 to 64 characters of a-z, 0-9 and '-'; drawn when left out.
+        #[arg(long)]
+        id: Option<String>,
+        #[arg(long, default_value = "")]
+        description: String,
+        /// When it starts, such as 2030-05-01T20:00:00+02:00.
+        #[arg(long, value_parser = parse_time)]
+        starts_at: Option<u64>,
+        /// Not shown on the front page; only the link leads there.
+        #[arg(long)]
+        unlisted: bool,
+        #[arg(long)]
+        no_recording: bool,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// All spaces, newest first.
+    List {
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// One space.
+    Show {
+        id: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Open the doors: hold music plays.
+    Open {
+        id: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Go live.
+    Live {
+        id: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// End it for everybody.
+    End {
+        id: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Call it off before it was live.
+    Cancel {
+        id: String,
+        #[arg(long, default_value = "")]
+        reason: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// Invite somebody; prints the link.
+    Invite {
+        id: String,
+        /// host, co-host, speaker or listener.
+        #[arg(long, default_value = "speaker")]
+        role: String,
+        #[arg(long, default_value = "")]
+        name: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+    /// The audit trail.
+    Log {
+        id: String,
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+}
+
+/// How an answer is told to people.
+type Words = fn(&Value) -> String;
+type Asked = (NodeArgs, Method, String, Option<Value>, Words);
+
+impl SpaceCommand {
+    /// Runs on a runtime of its own; call it outside of any.
+    pub fn run(self) -> anyhow::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        print!("{}", runtime.block_on(self.output())?);
+        Ok(())
+    }
+
+    async fn output(self) -> anyhow::Result<String> {
+        let (node, method, path, body, words) = self.request();
+        let answer = call(&node, method, &path, body).await?;
+        Ok(if node.json {
+            format!("{answer}\n")
+        } else {
+            words(&answer)
+        })
+    }
+
+    fn request(self) -> Asked {
+        let post = |node, id: &str, what: &str, body, words: Words| {
+            (
+                node,
+                Method::POST,
+                format!("/api/v1/spaces/{}/{what}", escape(id)),
+                body,
+                words,
+            )
+        };
+        match self {
+            Self::Create {
+                title,
+                id,
+                description,
+                starts_at,
+                unlisted,
+                no_recording,
+                node,
+            } => {
+                let body = json!({ "id": id, "title": title, "description": description, "starts_at": starts_at, "listed": !unlisted, "record": !no_recording });
+                (
+                    node,
+                    Method::POST,
+                    "/api/v1/spaces".to_owned(),
+                    Some(body),
+                    made,
+                )
+            }
+            Self::List { node } => (node, Method::GET, "/api/v1/spaces".to_owned(), None, all),
+            Self::Show { id, node } => (
+                node,
+                Method::GET,
+                format!("/api/v1/spaces/{}", escape(&id)),
+                None,
+                one,
+            ),
+            Self::Open { id, node } => post(node, &id, "open", None, one),
+            Self::Live { id, node } => post(node, &id, "live", None, one),
+            Self::End { id, node } => post(node, &id, "end", None, one),
+            Self::Cancel { id, reason, node } => {
+                post(node, &id, "cancel", Some(json!({ "reason": reason })), one)
+            }
+            Self::Invite {
+                id,
+                role,
+                name,
+                node,
+            } => post(
+                node,
+                &id,
+                "invites",
+                Some(json!({ "role": role, "name": name })),
+                link,
+            ),
+            Self::Log { id, node } => (
+                node,
+                Method::GET,
+                format!("/api/v1/spaces/{}/log", escape(&id)),
+                None,
+                log,
+            ),
+        }
+    }
+}
+
+fn word<'a>(of: &'a Value, name: &str) -> &'a str {
+    of.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn one(space: &Value) -> String {
+    format!(
+        "{:<10} {:<24} {:>6} listening  {}\n           {}\n",
+        word(space, "phase"),
+        word(space, "id"),
+        space.get("listening").unwrap_or(&Value::Null),
+        word(space, "title"),
+        word(space, "page")
+    )
+}
+
+fn all(answer: &Value) -> String {
+    let spaces = answer.get("spaces").and_then(Value::as_array);
+    let text: String = spaces.into_iter().flatten().map(one).collect();
+    if text.is_empty() {
+        "no spaces yet; make one with `hustings space create TITLE`\n".to_owned()
+    } else {
+        text
+    }
+}
+
+fn made(space: &Value) -> String {
+    format!("{}host's link: {}\n", one(space), word(space, "host_link"))
+}
+
+fn link(invite: &Value) -> String {
+    format!("{}\n", word(invite, "link"))
+}
+
+fn log(answer: &Value) -> String {
+    let events = answer.get("events").and_then(Value::as_array);
+    events
+        .into_iter()
+        .flatten()
+        .map(|event| format!("{event}\n"))
+        .collect()
+}
+
+/// What no id has is refused by the node; it must only not leave the path.
+fn escape(id: &str) -> String {
+    id.bytes()
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b == b'-' {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
+        .collect()
+}
+
+fn parse_time(text: &str) -> Result<u64, String> {
+    let told = |_| format!("{text:?} is no time: write it as 2030-05-01T20:00:00+02:00");
+    let at = OffsetDateTime::parse(text, &Rfc3339).map_err(told)?;
+    u64::try_from(at.unix_timestamp_nanos() / 1_000_000)
+        .map_err(|_| "the time lies before 1970".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_ids_stand_as_the_api_wants_them() {
+        assert_eq!(parse_time("1970-01-01T01:00:01+01:00"), Ok(1_000));
+        assert!(parse_time("tomorrow").is_err());
+        assert_eq!(escape("evening-1"), "evening-1");
+        assert_eq!(escape("../x"), "%2E%2E%2Fx");
+    }
+}
