@@ -1,7 +1,35 @@
 //! What `hustings serve` is told: flags, and a TOML file that sets the same names.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+/// Bytes. A configuration file is a page of text; a larger one is a mistake in the path.
+const CONFIG_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Live audio spaces that stay up.
+#[derive(Debug, clap::Parser)]
+#[command(
+    name = "hustings",
+    version,
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
+)]
+pub struct Hustings {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: Serve,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Runs a node (the same as no command at all).
+    #[command(args_override_self = true)]
+    Serve(Serve),
+}
 
 #[derive(Clone, Debug, clap::Args)]
 pub struct Serve {
@@ -43,4 +71,183 @@ pub struct Serve {
     /// Opens the space `demo`, live, in which two synthetic speakers talk.
     #[arg(long)]
     pub demo: bool,
+}
+
+impl Serve {
+    /// `http` or `https`, as the listeners speak it.
+    pub fn scheme(&self) -> &'static str {
+        if self.tls_cert.is_some() {
+            "https"
+        } else {
+            "http"
+        }
+    }
+
+    /// How the public reaches the public listener, without a trailing slash.
+    pub fn public_base(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("{}://{}", self.scheme(), reachable(self.listen)),
+        }
+    }
+
+    /// How browsers reach the stage listener, without a trailing slash.
+    pub fn stage_base(&self) -> String {
+        if let Some(url) = &self.stage_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        match self.public_url.as_deref().and_then(host_of) {
+            Some(host) => format!("{}://{host}:{}", self.scheme(), self.stage.port()),
+            None => format!("{}://{}", self.scheme(), reachable(self.stage)),
+        }
+    }
+}
+
+/// An unspecified address cannot stand in a link; this machine's own can, until `--public-url` says better.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if !address.ip().is_unspecified() {
+        return address;
+    }
+    let local: std::net::IpAddr = if address.is_ipv4() {
+        std::net::Ipv4Addr::LOCALHOST.into()
+    } else {
+        std::net::Ipv6Addr::LOCALHOST.into()
+    };
+    SocketAddr::new(local, address.port())
+}
+
+/// The host part of a URL, without its port.
+fn host_of(url: &str) -> Option<&str> {
+    let rest = url.split_once("://")?.1;
+    let authority = rest.split('/').next()?;
+    if authority.starts_with('[') {
+        return authority.find(']').map(|end| &authority[..=end]);
+    }
+    authority.split(':').next().filter(|host| !host.is_empty())
+}
+
+/// Puts what the file of `--config` sets before the flags, so that a flag wins over the file.
+///
+/// # Errors
+/// When the file cannot be read, is no TOML, or sets something that is neither text, number nor a yes or no.
+pub fn with_file(arguments: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
+    let Some(path) = config_path(&arguments) else {
+        return Ok(arguments);
+    };
+    let from_file = flags_of(&path)?;
+    let serve = arguments.iter().position(|argument| argument == "serve");
+    let at = serve.map_or(1, |position| position + 1);
+    let mut all = arguments;
+    all.splice(at..at, from_file);
+    Ok(all)
+}
+
+fn config_path(arguments: &[OsString]) -> Option<PathBuf> {
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        if argument == "--config" {
+            return rest.next().map(PathBuf::from);
+        }
+        if let Some(path) = argument
+            .to_str()
+            .and_then(|text| text.strip_prefix("--config="))
+        {
+            return Some(path.into());
+        }
+    }
+    None
+}
+
+fn flags_of(path: &Path) -> anyhow::Result<Vec<OsString>> {
+    let shown = path.display();
+    let size = std::fs::metadata(path)
+        .with_context(|| format!("the configuration {shown} cannot be read"))?
+        .len();
+    if size > CONFIG_FILE_BYTES_MAX {
+        bail!(
+            "the configuration {shown} is larger than {CONFIG_FILE_BYTES_MAX} bytes; is this the right file?"
+        );
+    }
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the configuration {shown} cannot be read"))?;
+    let table: toml::Table = text
+        .parse()
+        .with_context(|| format!("the configuration {shown} is no TOML"))?;
+    let mut flags = Vec::new();
+    for (name, value) in table {
+        let flag = format!("--{}", name.replace('_', "-"));
+        match value {
+            toml::Value::Boolean(true) => flags.push(flag.into()),
+            toml::Value::Boolean(false) => {}
+            toml::Value::String(text) => flags.extend([flag.into(), text.into()]),
+            toml::Value::Integer(number) => flags.extend([flag.into(), number.to_string().into()]),
+            _ => bail!(
+                "the configuration {shown} sets {name} to something that is neither text, number nor true or false"
+            ),
+        }
+    }
+    Ok(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Serve {
+        let arguments = with_file(arguments.iter().map(OsString::from).collect())
+            .expect("a good configuration");
+        let parsed = Hustings::parse_from(arguments);
+        match parsed.command {
+            Some(Command::Serve(serve)) => serve,
+            _ => parsed.serve,
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file() {
+        let file =
+            std::env::temp_dir().join(format!("hustings-config-{}.toml", std::process::id()));
+        std::fs::write(
+            &file,
+            "listen = \"127.0.0.1:1\"\nstage = \"127.0.0.1:2\"\ndemo = true\n",
+        )
+        .expect("a writable folder");
+        let path = file.to_str().expect("a path in UTF-8");
+        let serve = parse(&[
+            "hustings",
+            "serve",
+            "--config",
+            path,
+            "--listen",
+            "127.0.0.1:9",
+        ]);
+        assert_eq!(
+            (serve.listen.port(), serve.stage.port(), serve.demo),
+            (9, 2, true)
+        );
+        std::fs::write(&file, "listen = [1]").expect("a writable folder");
+        let error = with_file(vec!["hustings".into(), "--config".into(), path.into()])
+            .expect_err("a list is no address");
+        assert!(error.to_string().contains("listen"), "{error}");
+        std::fs::remove_file(&file).expect("the file was written above");
+    }
+
+    #[test]
+    fn links_follow_the_public_url() {
+        let serve = parse(&[
+            "hustings",
+            "--public-url",
+            "https://live.example.org/",
+            "--stage",
+            "0.0.0.0:8443",
+        ]);
+        assert_eq!(serve.public_base(), "https://live.example.org");
+        assert_eq!(serve.stage_base(), "http://live.example.org:8443");
+        assert_eq!(
+            parse(&["hustings", "--listen", "0.0.0.0:80"]).public_base(),
+            "http://127.0.0.1:80"
+        );
+    }
 }

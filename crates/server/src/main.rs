@@ -1,3 +1,12 @@
+use clap::Parser as _;
+
 fn main() -> std::process::ExitCode {
-    hustings::node::main()
+    let arguments = match hustings::config::with_file(std::env::args_os().collect()) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("hustings: {error:#}");
+            return std::process::ExitCode::from(2);
+        }
+    };
+    hustings::node::main(hustings::config::Hustings::parse_from(arguments))
 }

@@ -1,7 +1,332 @@
-//! The composition root: builds the parts of a node from its configuration and joins them. The lead writes this.
+//! The composition root: builds the parts of a node from its configuration, joins them, and ends them in order.
 
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+use anyhow::Context as _;
+use hustings_control::spaces::space::Draft;
+use hustings_control::spaces::{Actor, Command as SpaceCommand, Role};
+
+use crate::api::{self, App, auth};
+use crate::archive::Archive;
+use crate::clock::Clock;
+use crate::config::{Command, Hustings, Serve};
+use crate::desk::Desk;
+use crate::edge::tls::TlsFiles;
+use crate::edge::{Edge, EdgeConfig};
+use crate::house::{HouseListener, TlsAcceptor};
+use crate::ingest::Ingest;
+use crate::live::Directory;
+use crate::stage::StageHost;
+use crate::store::{DataLock, Store};
+use crate::{ops, pages};
+
+/// What a request under way on the house's listeners is given at the end.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+/// Between looks for recordings that are older than `--keep-recordings`.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(3_600);
+/// Threads of the house: stages, ingest, studio and operator. The crowd has threads of its own.
+const HOUSE_THREADS: usize = 2;
+
+pub fn main(arguments: Hustings) -> ExitCode {
+    let done = match arguments.command {
+        None => serve(arguments.serve),
+        Some(Command::Serve(serve_arguments)) => serve(serve_arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hustings: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(config: Serve) -> anyhow::Result<()> {
+    ops::log::start();
+    let house = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(HOUSE_THREADS)
+        .thread_name("house")
+        .enable_all()
+        .build()
+        .context("the house's threads cannot be started")?;
+    house.block_on(async {
+        let mut ending = Ending::listen()?;
+        let node = Node::start(config).await?;
+        node.greet().await?;
+        ending.wait().await;
+        println!("Ending: recordings are closed and everyone is told.");
+        node.stop().await;
+        Ok(())
+    })
+}
+
+/// A running node.
+pub struct Node {
+    app: App,
+    config: Serve,
+    edge: Arc<Edge>,
+    stages: StageHost,
+    stage_listener: HouseListener,
+    operator_listener: HouseListener,
+    chores: tokio::task::JoinSet<()>,
+    fresh: bool,
+    /// Held until the node has ended, so that no second node writes to the same data.
+    _lock: DataLock,
+}
+
+impl Node {
+    /// # Errors
+    /// When the data folder, a port or the TLS files cannot be used; the message says what to do.
+    pub async fn start(config: Serve) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data).with_context(|| {
+            format!(
+                "the data folder {} cannot be made; choose another with --data",
+                config.data.display()
+            )
+        })?;
+        let lock = DataLock::take(&config.data)?;
+        let clock = Clock::start();
+        let store = Store::open(&config.data).await?;
+        let keys = Arc::new(auth::Keys::open(&config.data)?);
+        let archive = Archive::open(&config.data)?;
+        let directory = Arc::new(Directory::default());
+        let desk = Desk::start(store.clone(), Arc::clone(&directory), clock).await?;
+        let fresh = directory.all().is_empty();
+        let stages = StageHost::start(
+            desk.clone(),
+            store,
+            Arc::clone(&directory),
+            archive.clone(),
+            clock,
+        );
+        let ingest = Ingest::start(
+            config.media,
+            config.media_public,
+            desk.clone(),
+            Arc::clone(&directory),
+            clock,
+        )
+        .await?;
+        let app = App {
+            desk,
+            directory: Arc::clone(&directory),
+            archive,
+            ingest,
+            keys,
+            clock,
+            public_url: config.public_base().into(),
+            stage_url: config.stage_base().into(),
+            secure: config.tls_cert.is_some() || config.public_base().starts_with("https://"),
+        };
+        let tls = config.tls_cert.clone().zip(config.tls_key.clone());
+        let edge = EdgeConfig {
+            listen: config.listen,
+            tls: tls.clone(),
+            shards: shards(),
+        };
+        let edge = Arc::new(Edge::start(
+            edge,
+            directory,
+            pages::public_router(app.clone()),
+            clock,
+        )?);
+        let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
+        let stage_listener = listen(
+            "stage",
+            config.stage,
+            tls.map(certificates).transpose()?,
+            rooms,
+        )
+        .await?;
+        let operations = ops::router(app.clone(), Arc::clone(&edge));
+        let operator_listener = listen("operator", config.operator, None, operations).await?;
+        let mut chores = tokio::task::JoinSet::new();
+        if let Some(days) = config.keep_recordings {
+            chores.spawn(expire_recordings(app.clone(), days));
+        }
+        let _lock = lock;
+        Ok(Self {
+            app,
+            config,
+            edge,
+            stages,
+            stage_listener,
+            operator_listener,
+            chores,
+            fresh,
+            _lock,
+        })
+    }
+
+    /// Says where everything is. The link of a first space is shown once: whoever has it is host.
+    async fn greet(&self) -> anyhow::Result<()> {
+        let public = &self.app.public_url;
+        println!("Hustings is up.");
+        println!("  Page:            {public}/");
+        if self.config.demo {
+            println!(
+                "  Demo space:      {public}/s/demo   (two synthetic voices; or: ffplay {public}/s/demo/live.ogg)"
+            );
+        }
+        if self.fresh {
+            println!("  Your first space: {}", self.first_space().await?);
+        }
+        println!("  Studio:          {}/studio", self.app.stage_url);
+        println!(
+            "  Operator token:  in {} (paste it into the studio)",
+            self.app.keys.operator_file().display()
+        );
+        println!(
+            "  Metrics, health: http://{}/metrics",
+            self.operator_listener.address
+        );
+        if self.config.listen.ip().is_loopback() {
+            println!(
+                "Only this machine can reach it. For others: --listen 0.0.0.0:443 --stage 0.0.0.0:8443 --media 0.0.0.0:8081"
+            );
+            println!(
+                "  --public-url https://your.name --tls-cert FILE --tls-key FILE (browsers open microphones on https only)."
+            );
+        }
+        Ok(())
+    }
+
+    async fn first_space(&self) -> anyhow::Result<String> {
+        let draft = Draft {
+            title: "Your first space".into(),
+            listed: true,
+            record: true,
+            ..Draft::default()
+        };
+        let space = self.app.desk.create(Actor::Operator, None, draft).await?;
+        let invite = hustings_control::ids::InviteId(auth::draw()?);
+        let invitation = SpaceCommand::Invite {
+            invite,
+            role: Role::Host,
+            name: "Host".into(),
+            expires_at: None,
+        };
+        self.app
+            .desk
+            .command(&space.id, Actor::Operator, invitation)
+            .await?;
+        let token = self.app.keys.mint_invite(
+            &space.id,
+            invite,
+            Role::Host,
+            None,
+            self.app.clock.wall(),
+        )?;
+        Ok(format!(
+            "{}/studio/{}#token={token}",
+            self.app.stage_url, space.id
+        ))
+    }
+
+    pub fn public_address(&self) -> SocketAddr {
+        self.edge.local_addr()
+    }
+
+    pub fn stage_address(&self) -> SocketAddr {
+        self.stage_listener.address
+    }
+
+    /// Speakers are told first, then stages push their last pages and close recordings, then listeners are served to the
+    /// end of their rings.
+    pub async fn stop(mut self) {
+        self.chores.abort_all();
+        self.app.ingest.stop().await;
+        self.stages.stop().await;
+        self.stage_listener.stop(STOP_GRACE).await;
+        self.operator_listener.stop(STOP_GRACE).await;
+        let edge = self.edge;
+        // The threads of the edge are joined; that may take seconds and must not hold a runtime's thread.
+        let _ = tokio::task::spawn_blocking(move || match Arc::try_unwrap(edge) {
+            Ok(edge) => edge.stop(),
+            Err(_) => tracing::warn!(
+                "a metrics request still holds the edge; its threads end with the process"
+            ),
+        })
+        .await;
+    }
+}
+
+async fn listen(
+    name: &str,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    router: axum::Router,
+) -> anyhow::Result<HouseListener> {
+    HouseListener::start(address, tls, router)
+        .await
+        .with_context(|| {
+            format!("the {name} address {address} cannot be used; choose another with --{name}")
+        })
+}
+
+/// The newest certificate for each handshake; looking whether a file has changed is two system calls.
+fn certificates((cert, key): (PathBuf, PathBuf)) -> anyhow::Result<TlsAcceptor> {
+    let files = TlsFiles::load(cert, key)
+        .map_err(|why| anyhow::anyhow!("the TLS files cannot be used: {why}"))?;
+    Ok(Arc::new(move || {
+        files.reload_if_changed();
+        files.config()
+    }))
+}
+
+/// A shard for each core; the house's threads share them, for the kernel knows best who is busy.
+fn shards() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+async fn expire_recordings(app: App, days: u32) {
+    let mut interval = tokio::time::interval(EXPIRY_INTERVAL);
+    loop {
+        interval.tick().await;
+        let archive = app.archive.clone();
+        let now = app.clock.wall();
+        let Ok(expired) = tokio::task::spawn_blocking(move || archive.expire(days, now)).await
+        else {
+            return;
+        };
+        for space in app.directory.all().values() {
+            let recording = space.snapshot.load().recording.clone();
+            if recording
+                .is_some_and(|recording| !recording.deleted && expired.contains(&recording.object))
+                && let Err(error) = app
+                    .desk
+                    .command(&space.id, Actor::Operator, SpaceCommand::DeleteRecording)
+                    .await
+            {
+                tracing::warn!(space = %space.id, %error, "an expired recording is gone but could not be marked so");
+            }
+        }
+    }
+}
+
+/// SIGTERM, or Ctrl-C at a terminal.
+struct Ending {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Ending {
+    fn listen() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

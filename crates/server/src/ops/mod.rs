@@ -1,3 +1,51 @@
-//! The operator listener: `/metrics`, `/healthz`, `/readyz`; and the log.
+//! The operator listener: `/metrics`, `/healthz`, `/readyz`; and the log. Never reachable by the crowd's door.
+
+pub mod log;
+mod metrics;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+
 use crate::api::App;
-pub fn router(app: App, edge: std::sync::Arc<crate::edge::Edge>) -> axum::Router { let _ = (app, edge); todo!() }
+use crate::edge::Edge;
+
+#[derive(Clone)]
+struct Operator {
+    app: App,
+    edge: Arc<Edge>,
+}
+
+pub fn router(app: App, edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/metrics", get(scrape))
+        .route("/healthz", get(async || "alive\n"))
+        .route("/readyz", get(ready))
+        .with_state(Operator { app, edge })
+}
+
+async fn scrape(State(operator): State<Operator>) -> impl IntoResponse {
+    let text = metrics::render(&operator.app, &operator.edge.stats());
+    (
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        text,
+    )
+}
+
+/// Ready: the desk answers and the disk takes recordings. A node that is not ready goes on carrying sound.
+async fn ready(State(operator): State<Operator>) -> (StatusCode, String) {
+    if let Some(trouble) = operator.app.archive.trouble() {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("recordings: {trouble}\n"),
+        );
+    }
+    (StatusCode::OK, "ready\n".to_owned())
+}

@@ -1,0 +1,110 @@
+//! `/metrics` in the OpenMetrics text format: base units, and a label only where its values are bounded.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::api::App;
+use crate::edge::EdgeStats;
+
+/// Everything is measured where it happens; this only writes it down, so a scrape costs the crowd nothing.
+pub(super) fn render(app: &App, edge: &EdgeStats) -> String {
+    let mut registry = Registry::with_prefix("hustings");
+    let spaces = app.directory.all();
+    let running = spaces
+        .values()
+        .filter(|space| space.stage.load().is_some())
+        .count();
+    gauge(
+        &mut registry,
+        "spaces",
+        "Spaces this node knows, ended ones included.",
+        as_gauge(spaces.len() as u64),
+    );
+    gauge(
+        &mut registry,
+        "stages",
+        "Stages that run now.",
+        as_gauge(running as u64),
+    );
+    gauge(
+        &mut registry,
+        "listeners",
+        "Connections in the shards now.",
+        as_gauge(edge.listeners),
+    );
+    gauge(
+        &mut registry,
+        "sweep_projected_load_ratio",
+        "Share of a core that sweeps would take at the widest cadence.",
+        edge.projected_load,
+    );
+    let cadence_s = edge.cadence_ms as f64 / 1_000.0;
+    registry.register_with_unit(
+        "cadence",
+        "Time between sweeps.",
+        Unit::Seconds,
+        ConstGauge::new(cadence_s),
+    );
+    counter(
+        &mut registry,
+        "joins",
+        "Connections that were sent a stream's head.",
+        edge.joins,
+    );
+    counter(
+        &mut registry,
+        "sweeps",
+        "Sweeps of all shards.",
+        edge.sweeps,
+    );
+    counter(
+        &mut registry,
+        "listeners_too_slow",
+        "Listeners closed because they fell off the ring.",
+        edge.too_slow,
+    );
+    counter(
+        &mut registry,
+        "joins_refused",
+        "Requests for sound that were not let in.",
+        edge.refused,
+    );
+    let sweep_s = edge.sweep_us as f64 / 1e6;
+    registry.register_with_unit(
+        "sweep",
+        "Time spent in sweeps.",
+        Unit::Seconds,
+        ConstCounter::new(sweep_s),
+    );
+    registry.register_with_unit(
+        "sent",
+        "Sound and heads written to listeners.",
+        Unit::Bytes,
+        ConstCounter::new(edge.bytes),
+    );
+    let recording_trouble = f64::from(u8::from(app.archive.trouble().is_some()));
+    gauge(
+        &mut registry,
+        "recording_trouble",
+        "1 while the disk takes no recordings.",
+        recording_trouble,
+    );
+    let mut text = String::new();
+    // Writing to a String cannot fail; an empty page would still be a true answer.
+    let _ = encode(&mut text, &registry);
+    text
+}
+
+fn as_gauge(count: u64) -> f64 {
+    count as f64
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str, value: f64) {
+    registry.register(name, help, ConstGauge::new(value));
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
+    registry.register(name, help, ConstCounter::new(value));
+}
