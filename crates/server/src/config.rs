@@ -29,6 +29,11 @@ pub enum Command {
     /// Runs a node (the same as no command at all).
     #[command(args_override_self = true)]
     Serve(Serve),
+    /// Mints a token with this node's keys.
+    Token(crate::cli::TokenCommand),
+    /// Makes, lists and runs spaces of a running node.
+    #[command(subcommand)]
+    Space(crate::cli::SpaceCommand),
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -35,6 +35,8 @@ pub fn main(arguments: Hustings) -> ExitCode {
     let done = match arguments.command {
         None => serve(arguments.serve),
         Some(Command::Serve(serve_arguments)) => serve(serve_arguments),
+        Some(Command::Token(token)) => token.run(),
+        Some(Command::Space(space)) => space.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
