@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use axum::extract::ConnectInfo;
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::answers::{self, Answer};
 use super::counters::add;
-use super::door::{self, Silent};
+use super::door::{self, Counted, Silent};
 use super::head::{self, BadHead, Method, SoundRequest};
 use super::http::{self, Ending};
 use super::limits::{
@@ -80,7 +81,12 @@ fn welcome(local: &Rc<Local>, tcp: TcpStream, peer: SocketAddr) {
     let _ = tcp.set_nodelay(true);
     let number = local.door.borrow_mut().number();
     let silent = Silent::new(Rc::clone(local), number);
-    let task = tokio::task::spawn_local(connection(Rc::clone(local), tcp, peer, silent));
+    let counted = Counted::new(Arc::clone(&local.counters));
+    let life = connection(Rc::clone(local), tcp, peer, silent);
+    let task = tokio::task::spawn_local(async move {
+        let _counted = counted;
+        life.await;
+    });
     let dropped = door::note(&local.door, number, task.abort_handle());
     add(&local.counters.refused, dropped);
 }

@@ -17,6 +17,7 @@ pub(super) struct ShardCounters {
     pub(super) too_slow: AtomicU64,
     pub(super) refused: AtomicU64,
     pub(super) http_connections: AtomicU64,
+    pub(super) tasks: AtomicU64,
     pub(super) accept_pauses: AtomicU64,
 }
 
@@ -36,6 +37,7 @@ pub(super) fn together<'a>(shards: impl IntoIterator<Item = &'a ShardCounters>) 
         all.too_slow += shard.too_slow.load(Relaxed);
         all.refused += shard.refused.load(Relaxed);
         all.http_connections += shard.http_connections.load(Relaxed);
+        all.tasks += shard.tasks.load(Relaxed);
         all.accept_pauses += shard.accept_pauses.load(Relaxed);
         all.cadence_ms = all.cadence_ms.max(shard.cadence_ms.load(Relaxed));
         all.projected_load = all

@@ -3,9 +3,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::task::AbortHandle;
 
+use super::counters::ShardCounters;
 use super::limits::SILENT_MAX;
 use super::shard_loop::Local;
 
@@ -58,5 +61,21 @@ impl Silent {
 impl Drop for Silent {
     fn drop(&mut self) {
         self.local.door.borrow_mut().silent.remove(&self.number);
+    }
+}
+
+/// Held by a connection's task from its beginning to its end, to count it.
+pub(super) struct Counted(Arc<ShardCounters>);
+
+impl Counted {
+    pub(super) fn new(counters: Arc<ShardCounters>) -> Self {
+        counters.tasks.fetch_add(1, Relaxed);
+        Self(counters)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.tasks.fetch_sub(1, Relaxed);
     }
 }

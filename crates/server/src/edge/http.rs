@@ -23,7 +23,9 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tower::ServiceExt;
 
 use super::head::SoundRequest;
-use super::limits::{HEAD_LINES_MAX, HTTP_BUFFER_MAX, KEEP_ALIVE};
+use super::limits::{
+    HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
+};
 use super::shard_loop::Local;
 use super::socket::{Rewound, Stream};
 
@@ -61,9 +63,14 @@ pub(super) async fn serve(
     };
     let io = Rewound::new(before, stream);
     let flushed = io.flushed();
+    let keep_alive = if local.http.get() >= HTTP_CROWDED {
+        KEEP_ALIVE_CROWDED
+    } else {
+        KEEP_ALIVE
+    };
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(KEEP_ALIVE)
+        .header_read_timeout(keep_alive)
         .max_buf_size(HTTP_BUFFER_MAX)
         .max_headers(HEAD_LINES_MAX);
     let mut connection = http.serve_connection(TokioIo::new(io), service);

@@ -13,7 +13,9 @@ pub(super) const SILENT_MAX: usize = 2_048;
 /// Silent connections dropped at once, oldest first, when files run short.
 pub(super) const SILENT_DROPPED_WHEN_SHORT: usize = 16;
 /// Connections of one shard that are read by HTTP (pages, replays, roster events); one more is answered 503.
-pub(super) const HTTP_MAX: usize = 4_096;
+pub(super) const HTTP_MAX: usize = 8_192;
+/// From so many on, new ones are kept alive only for `KEEP_ALIVE_CROWDED`, so that idle ones make room.
+pub(super) const HTTP_CROWDED: usize = HTTP_MAX / 4;
 /// Listeners of one shard; one more is answered 503. Open files end sooner on most machines.
 pub(super) const LISTENERS_MAX: usize = 131_072;
 /// Rings that one shard holds listeners on: three for each space a node may have, and those that are ending. A listener
@@ -32,6 +34,8 @@ pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// Time a kept-alive connection may take for its next head, the idle time before it included; later is closed.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// The same when there are `HTTP_CROWDED` connections.
+pub(super) const KEEP_ALIVE_CROWDED: Duration = Duration::from_secs(3);
 /// Bytes hyper may hold of one connection's head or answer.
 pub(super) const HTTP_BUFFER_MAX: usize = 16_384;
 /// Time a page's reader may take no byte at all; later is closed. Paused players come back by a range.

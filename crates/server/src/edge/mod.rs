@@ -65,6 +65,8 @@ pub struct EdgeStats {
     pub refused: u64,
     /// Connections that HTTP reads just now.
     pub http_connections: u64,
+    /// Tasks of connections: those that have not said what they want, pages, refusals. Listeners have none.
+    pub tasks: u64,
     /// Times that accepting paused because files or memory ran short.
     pub accept_pauses: u64,
 }

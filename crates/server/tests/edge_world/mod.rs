@@ -1,0 +1,244 @@
+//! A running edge whose rings the test itself fills, and clients that speak to it over raw sockets.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use axum::routing::get;
+use bytes::Bytes;
+use hustings::clock::Clock;
+use hustings::edge::{Edge, EdgeConfig};
+use hustings::live::{Directory, Rings, SpaceHandle};
+use hustings_control::ids::{SpaceId, UnixMillis};
+use hustings_control::spaces::space::Draft;
+use hustings_control::spaces::{Actor, Phase, Recorded, Space};
+use hustings_media::fanout::Ring;
+use hustings_media::fanout::ring::CutPage;
+use hustings_media::time::{Epoch, MediaTime};
+
+/// Longest that any answer may take; a test that waits longer has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+const RING_PAGES: usize = 200;
+
+pub(crate) struct World {
+    pub(crate) edge: Edge,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) handle: Arc<SpaceHandle>,
+    pub(crate) rings: Rings,
+    pub(crate) pushed: u64,
+    roots: rustls::RootCertStore,
+    _files: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn plain(shards: usize) -> Self {
+        Self::start(shards, false)
+    }
+
+    pub(crate) fn tls(shards: usize) -> Self {
+        Self::start(shards, true)
+    }
+
+    fn start(shards: usize, tls: bool) -> Self {
+        let files = tempfile::tempdir().expect("a folder");
+        let mut roots = rustls::RootCertStore::empty();
+        let tls = tls.then(|| {
+            let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])
+                .expect("a certificate");
+            roots.add(made.cert.der().clone()).expect("a root");
+            let (cert, key) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+            std::fs::write(&cert, made.cert.pem()).expect("written");
+            std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
+            (cert, key)
+        });
+        let directory = Arc::new(Directory::default());
+        let handle = add_space(&directory, "town-hall", Phase::Live);
+        let rings = fresh_rings();
+        handle.rings.store(Arc::new(Some(rings.clone())));
+        let pages = axum::Router::new()
+            .route("/hello", get(|| async { "hello, page" }))
+            .route("/large", get(|| async { vec![b'x'; 3_000_000] }))
+            .route(
+                "/echo",
+                axum::routing::post(|body: Bytes| async move { body }),
+            );
+        let config = EdgeConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            tls,
+            shards,
+        };
+        let edge = Edge::start(config, Arc::clone(&directory), pages, Clock::start())
+            .expect("the edge starts");
+        Self {
+            edge,
+            directory,
+            handle,
+            rings,
+            pushed: 0,
+            roots,
+            _files: files,
+        }
+    }
+
+    /// Puts the next pages of 100 ms into all rings.
+    pub(crate) fn push(&mut self, count: u64) {
+        for _ in 0..count {
+            self.push_bytes(&page(self.pushed));
+        }
+    }
+
+    pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
+        for ring in [&self.rings.ogg, &self.rings.webm, &self.rings.mp4] {
+            let cut = CutPage {
+                epoch: Epoch(1),
+                media_time: MediaTime(self.pushed * 4_800),
+                duration: 4_800,
+                start: true,
+                bytes: Bytes::copy_from_slice(bytes),
+            };
+            assert!(ring.push(cut), "page {} was refused", self.pushed);
+        }
+        self.pushed += 1;
+    }
+
+    pub(crate) fn close_rings(&self) {
+        for ring in [&self.rings.ogg, &self.rings.webm, &self.rings.mp4] {
+            ring.close();
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Client<TcpStream> {
+        let tcp = TcpStream::connect(self.edge.local_addr()).expect("connected");
+        tcp.set_read_timeout(Some(PATIENCE)).expect("set");
+        Client(tcp)
+    }
+
+    pub(crate) fn connect_tls(&self) -> Client<TlsClient> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(self.roots.clone())
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let name = "localhost".try_into().expect("a name");
+        let session = rustls::ClientConnection::new(Arc::new(config), name).expect("a session");
+        Client(rustls::StreamOwned::new(session, self.connect().0))
+    }
+
+    pub(crate) fn listening(&self) -> u64 {
+        self.handle.counts.listening.load(Relaxed)
+    }
+}
+
+pub(crate) type TlsClient = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+/// A client that reads exactly what it expects.
+pub(crate) struct Client<S>(pub(crate) S);
+
+impl<S: Read + Write> Client<S> {
+    pub(crate) fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).expect("written");
+        self.0.flush().expect("flushed");
+    }
+
+    pub(crate) fn get(&mut self, target: &str) {
+        self.send(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(&mut self, expected: &[u8]) {
+        let mut got = vec![0; expected.len()];
+        self.0
+            .read_exact(&mut got)
+            .expect("the expected bytes come");
+        assert_eq!(
+            String::from_utf8_lossy(&got),
+            String::from_utf8_lossy(expected)
+        );
+    }
+
+    /// Reads up to the empty line.
+    #[track_caller]
+    pub(crate) fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).expect("a whole head comes");
+            head.extend_from_slice(&byte);
+        }
+        String::from_utf8(head).expect("text")
+    }
+
+    /// All that comes up to an orderly end.
+    #[track_caller]
+    pub(crate) fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        self.0.read_to_end(&mut rest).expect("an orderly end");
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+}
+
+pub(crate) fn page(number: u64) -> Vec<u8> {
+    format!("[page {number:05}]").into_bytes()
+}
+
+pub(crate) fn stream_start(content_type: &str, container_head: &str) -> Vec<u8> {
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nCache-Control: no-store\r\nConnection: close\r\n\
+         X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n\r\n{container_head}"
+    )
+    .into_bytes()
+}
+
+pub(crate) fn ogg_start() -> Vec<u8> {
+    stream_start("audio/ogg; codecs=opus", "OGG-HEAD")
+}
+
+pub(crate) fn fresh_rings() -> Rings {
+    let ring = |head: &'static str| Ring::new(Bytes::from_static(head.as_bytes()), RING_PAGES);
+    Rings {
+        ogg: ring("OGG-HEAD"),
+        webm: ring("WEBM-HEAD"),
+        mp4: ring("MP4-HEAD"),
+    }
+}
+
+pub(crate) fn add_space(directory: &Directory, id: &str, phase: Phase) -> Arc<SpaceHandle> {
+    let id = SpaceId::parse(id).expect("an id");
+    let draft = Draft {
+        title: "Town hall".to_owned(),
+        ..Draft::default()
+    };
+    let event = Space::create(id, draft, UnixMillis(1)).expect("a good draft");
+    let created = Recorded {
+        seq: 1,
+        at: UnixMillis(1),
+        by: Actor::Operator,
+        event,
+    };
+    let mut space = Space::replay([&created]).expect("a space");
+    space.phase = phase;
+    let handle = Arc::new(SpaceHandle::new(space));
+    directory.insert(Arc::clone(&handle));
+    handle
+}
+
+/// Waits until a counter that sweeps tell has come to what is expected; there is nothing to be woken by.
+#[track_caller]
+pub(crate) fn eventually<T: PartialEq + std::fmt::Debug>(expected: T, mut look: impl FnMut() -> T) {
+    let began = Instant::now();
+    let mut last = look();
+    while last != expected {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "expected {expected:?}, it stays {last:?}"
+        );
+        std::thread::yield_now();
+        last = look();
+    }
+}
