@@ -1,0 +1,7 @@
+//! The stage listener from outside, by HTTP over loopback.
+
+mod people;
+mod sign_in;
+mod spaces;
+mod support;
+mod whip;
