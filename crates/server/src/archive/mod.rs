@@ -8,6 +8,8 @@ mod music;
 mod pages;
 mod record;
 mod recover;
+#[cfg(test)]
+mod tests;
 mod wave;
 
 use std::collections::BTreeMap;
