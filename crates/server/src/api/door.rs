@@ -250,7 +250,7 @@ mod tests {
         let slow = Body::new(http_body_util::StreamBody::new(tokio_stream::pending::<
             Result<hyper::body::Frame<Bytes>, std::io::Error>,
         >()));
-        let patience = std::time::Duration::from_millis(10);
+        let patience = Duration::from_millis(10);
         assert_eq!(read(slow, 10, patience).await.unwrap_err().status, 408);
         assert_eq!(
             read(Body::from(vec![0; 11]), 10, BODY_READ_MAX)

@@ -15,9 +15,9 @@ use hustings::store::Store;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-pub const PUBLIC: &str = "http://127.0.0.1:8080";
+pub(crate) const PUBLIC: &str = "http://127.0.0.1:8080";
 
-pub struct Node {
+pub(crate) struct Node {
     pub app: App,
     pub address: SocketAddr,
     pub operator: String,
@@ -25,7 +25,7 @@ pub struct Node {
 }
 
 impl Node {
-    pub async fn start(data: &Path) -> Self {
+    pub(crate) async fn start(data: &Path) -> Self {
         let clock = Clock::start();
         let keys = Keys::open(data).unwrap();
         let operator = std::fs::read_to_string(keys.operator_file())
@@ -65,21 +65,27 @@ impl Node {
     }
 
     /// As `kill -9`, as far as one process can: nothing is said to anybody, tasks are cut off.
-    pub async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.server.abort();
         let _ = self.server.await;
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         reqwest::Client::new().request(method, self.url(path))
     }
 
     /// With a bearer token, as integrators do.
-    pub async fn bearer(&self, token: &str, method: Method, path: &str, body: Value) -> Answer {
+    pub(crate) async fn bearer(
+        &self,
+        token: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Answer {
         let request = self.ask(method, path).bearer_auth(token);
         Answer::of(if body.is_null() {
             request
@@ -89,12 +95,18 @@ impl Node {
         .await
     }
 
-    pub async fn operate(&self, method: Method, path: &str, body: Value) -> Answer {
+    pub(crate) async fn operate(&self, method: Method, path: &str, body: Value) -> Answer {
         self.bearer(&self.operator, method, path, body).await
     }
 
     /// With a cookie and an Origin, as our pages do.
-    pub async fn page(&self, cookie: &str, method: Method, path: &str, body: Value) -> Answer {
+    pub(crate) async fn page(
+        &self,
+        cookie: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Answer {
         let origin = format!("http://{}", self.address);
         let request = self
             .ask(method, path)
@@ -109,7 +121,7 @@ impl Node {
     }
 
     /// A new space with this id; gives its host's token.
-    pub async fn space(&self, id: &str) -> String {
+    pub(crate) async fn space(&self, id: &str) -> String {
         let made = self
             .operate(
                 Method::POST,
@@ -121,7 +133,7 @@ impl Node {
         token_of(made.text("host_link"))
     }
 
-    pub async fn invite(&self, id: &str, role: &str) -> (String, String) {
+    pub(crate) async fn invite(&self, id: &str, role: &str) -> (String, String) {
         let made = self
             .operate(
                 Method::POST,
@@ -137,7 +149,7 @@ impl Node {
     }
 
     /// Signs in by token; gives the cookie.
-    pub async fn enter(&self, id: &str, token: &str) -> String {
+    pub(crate) async fn enter(&self, id: &str, token: &str) -> String {
         let entered = self
             .page(
                 "",
@@ -151,21 +163,21 @@ impl Node {
     }
 
     /// A person of the space with this role, signed in.
-    pub async fn guest(&self, id: &str, role: &str) -> String {
+    pub(crate) async fn guest(&self, id: &str, role: &str) -> String {
         let (_, token) = self.invite(id, role).await;
         self.enter(id, &token).await
     }
 }
 
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub headers: reqwest::header::HeaderMap,
     pub body: Value,
 }
 
 impl Answer {
-    pub async fn of(request: RequestBuilder) -> Self {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
         Self::read(request.send().await.unwrap()).await
     }
 
@@ -179,14 +191,14 @@ impl Answer {
         }
     }
 
-    pub fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         self.body[name]
             .as_str()
             .unwrap_or_else(|| panic!("no {name} in {self:?}"))
     }
 
     /// `Set-Cookie` without its attributes, ready to be sent back.
-    pub fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         let set = self.headers["set-cookie"].to_str().unwrap();
         for attribute in ["HttpOnly", "SameSite=Strict", "Path=/"] {
             assert!(set.contains(attribute), "{set}");
@@ -196,7 +208,7 @@ impl Answer {
 
     /// Asserts an RFC 9457 problem.
     #[track_caller]
-    pub fn problem(&self, status: u16, code: &str) {
+    pub(crate) fn problem(&self, status: u16, code: &str) {
         assert_eq!(
             (self.status, self.body["type"].as_str()),
             (
@@ -212,6 +224,6 @@ impl Answer {
     }
 }
 
-pub fn token_of(link: &str) -> String {
+pub(crate) fn token_of(link: &str) -> String {
     link.split_once("#token=").unwrap().1.to_owned()
 }
