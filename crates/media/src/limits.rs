@@ -40,3 +40,7 @@ pub const SHARD_RINGS_MAX: usize = 65_536;
 pub const ROSTER_BYTES_MAX: usize = 8 * 1_024;
 /// Pages (500 ms). A roster is carried at most this often, or it would cost more bytes than PRODUCT.md allows.
 pub const ROSTER_PAGES_MIN: u64 = 5;
+/// Bytes that a page of WebM may add for the roster, on average (5 % of 48 kbit/s). Longer rosters go less often.
+pub const WEBM_ROSTER_BYTES_PER_PAGE: i64 = 30;
+/// Bytes that a page of MP4 may add for the roster, on average (4 %): its boxes cost more to begin with.
+pub const MP4_ROSTER_BYTES_PER_PAGE: i64 = 24;

@@ -4,6 +4,7 @@ mod collect;
 pub mod mp4;
 pub mod ogg;
 mod ogg_page;
+mod roster;
 pub mod webm;
 
 use bytes::Bytes;

@@ -1,7 +1,305 @@
-//! Fragmented MP4 with Opus, roster in emsg boxes.
-pub struct Mp4Packer;
+//! Fragmented MP4 with Opus: one `moof` and `mdat` a page, the roster in an `emsg` box before them.
+//!
+//! There is no `roll` sample group: it would have to be mapped in each fragment, which costs 5 % of the bytes, and a
+//! joiner's decoder finds its feet within the burst anyway.
+
+use bytes::Bytes;
+use mp4_atom::{
+    Audio, Codec, Dinf, Dops, Dref, DrefEntry, Emsg, EmsgTimestamp, Encode, FixedPoint, FourCC,
+    Ftyp, Hdlr, Mdhd, Mdia, Mfhd, Minf, Moof, Moov, Mvex, Mvhd, Opus, Smhd, Stbl, Stco, Stsd, Tfdt,
+    Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry, TrunSamples, Url,
+};
+
+use super::collect::{Collector, Cut};
+use super::roster::RosterPurse;
+use super::{Packer, ProgramPacket};
+use crate::fanout::ring::CutPage;
+use crate::limits::{
+    MP4_ROSTER_BYTES_PER_PAGE, PAGE_SAMPLES, PROGRAM_PRE_SKIP, SAMPLE_RATE, TICK_SAMPLES,
+};
+
+/// Scheme of the `emsg` boxes that carry a roster.
+pub const ROSTER_SCHEME: &str = "urn:hustings:roster:1";
+
+const TRACK: u32 = 1;
+/// Sample flags: depends on no other sample, so it is a sync sample.
+const SYNC_SAMPLE: u32 = 0x0200_0000;
+const BOX_HEADER_BYTES: usize = 8;
+/// Bytes of an `emsg` beside its scheme and message.
+const EMSG_BYTES: usize = 34;
+
+pub struct Mp4Packer {
+    head: Bytes,
+    collector: Collector,
+    roster: RosterPurse,
+}
+
 impl Mp4Packer {
     pub fn new() -> Self {
-        todo!()
+        Self {
+            head: head().into(),
+            collector: Collector::default(),
+            roster: RosterPurse::new(MP4_ROSTER_BYTES_PER_PAGE),
+        }
+    }
+
+    fn cut(&mut self, cut: &Cut) -> CutPage {
+        let payload: usize = cut.packets.iter().map(Bytes::len).sum();
+        let mut page = Vec::with_capacity(payload + 256);
+        // Wraps after 13 years of sound; the numbers of a stream must only grow within what one player hears.
+        let number = (cut.media_time.0 / PAGE_SAMPLES) as u32;
+        if let Some(json) = self
+            .roster
+            .take(|len| EMSG_BYTES + ROSTER_SCHEME.len() + len)
+        {
+            put(&mut page, &emsg(cut.media_time.0, number, json));
+        }
+        // The offset to the sound is known when the box before it has its length.
+        let mut moof = moof(cut, number);
+        let mut measured = Vec::new();
+        put(&mut measured, &moof);
+        moof.traf[0].trun[0].data_offset = Some((measured.len() + BOX_HEADER_BYTES) as i32);
+        put(&mut page, &moof);
+        page.extend(((payload + BOX_HEADER_BYTES) as u32).to_be_bytes());
+        page.extend(b"mdat");
+        for packet in &cut.packets {
+            page.extend(&packet[..]);
+        }
+        cut.page(page)
+    }
+}
+
+impl Default for Mp4Packer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Packer for Mp4Packer {
+    fn head(&self) -> Bytes {
+        self.head.clone()
+    }
+
+    fn push(&mut self, packet: &ProgramPacket) -> Option<CutPage> {
+        self.collector.push(packet).map(|cut| self.cut(&cut))
+    }
+
+    fn roster(&mut self, json: &[u8]) {
+        self.roster.put(json);
+    }
+
+    fn flush(&mut self) -> Option<CutPage> {
+        self.collector.flush().map(|cut| self.cut(&cut))
+    }
+
+    fn content_type(&self) -> &'static str {
+        "audio/mp4; codecs=\"opus\""
+    }
+}
+
+fn put(out: &mut Vec<u8>, atom: &impl Encode) {
+    // Memory takes any box; what could fail is a box that this file filled against the format.
+    assert!(
+        atom.encode(out).is_ok(),
+        "a box of our own making cannot be written"
+    );
+}
+
+fn emsg(media_time: u64, number: u32, json: Vec<u8>) -> Emsg {
+    Emsg {
+        timescale: SAMPLE_RATE,
+        presentation_time: EmsgTimestamp::Absolute(media_time),
+        event_duration: 0,
+        id: number,
+        scheme_id_uri: ROSTER_SCHEME.into(),
+        value: String::new(),
+        message_data: json,
+    }
+}
+
+fn moof(cut: &Cut, number: u32) -> Moof {
+    let samples = cut.packets.iter().map(|packet| TrunEntry {
+        size: Some(packet.len() as u32),
+        ..TrunEntry::default()
+    });
+    Moof {
+        mfhd: Mfhd {
+            sequence_number: number,
+        },
+        traf: vec![Traf {
+            tfhd: Tfhd {
+                track_id: TRACK,
+                default_base_is_moof: true,
+                ..Tfhd::default()
+            },
+            tfdt: Some(Tfdt {
+                base_media_decode_time: cut.media_time.0,
+            }),
+            trun: vec![Trun {
+                data_offset: Some(0),
+                samples: TrunSamples::Explicit(samples.collect()),
+            }],
+            ..Traf::default()
+        }],
+    }
+}
+
+fn head() -> Vec<u8> {
+    let brand = FourCC::new;
+    let ftyp = Ftyp {
+        major_brand: brand(b"iso6"),
+        minor_version: 0,
+        compatible_brands: vec![brand(b"iso6"), brand(b"cmfc"), brand(b"mp41")],
+    };
+    let moov = Moov {
+        mvhd: Mvhd {
+            timescale: SAMPLE_RATE,
+            next_track_id: TRACK + 1,
+            ..Mvhd::default()
+        },
+        trak: vec![trak()],
+        mvex: Some(Mvex {
+            mehd: None,
+            trex: vec![Trex {
+                track_id: TRACK,
+                default_sample_description_index: 1,
+                default_sample_duration: TICK_SAMPLES as u32,
+                default_sample_size: 0,
+                default_sample_flags: SYNC_SAMPLE,
+            }],
+        }),
+        ..Moov::default()
+    };
+    let mut head = Vec::new();
+    put(&mut head, &ftyp);
+    put(&mut head, &moov);
+    head
+}
+
+fn trak() -> Trak {
+    let opus = Opus {
+        audio: Audio {
+            data_reference_index: 1,
+            channel_count: 1,
+            sample_size: 16,
+            sample_rate: FixedPoint::from(SAMPLE_RATE as u16),
+        },
+        dops: Dops {
+            output_channel_count: 1,
+            pre_skip: PROGRAM_PRE_SKIP,
+            input_sample_rate: SAMPLE_RATE,
+            output_gain: 0,
+            channel_mapping: None,
+        },
+        btrt: None,
+    };
+    Trak {
+        tkhd: Tkhd {
+            track_id: TRACK,
+            enabled: true,
+            in_movie: true,
+            volume: FixedPoint::from(1),
+            ..Tkhd::default()
+        },
+        mdia: Mdia {
+            mdhd: Mdhd {
+                timescale: SAMPLE_RATE,
+                language: "und".into(),
+                ..Mdhd::default()
+            },
+            hdlr: Hdlr {
+                handler: FourCC::new(b"soun"),
+                name: "Hustings".into(),
+            },
+            minf: Minf {
+                smhd: Some(Smhd::default()),
+                dinf: Dinf {
+                    dref: Dref {
+                        entries: vec![DrefEntry::Url(Url::default())],
+                    },
+                },
+                stbl: Stbl {
+                    stsd: Stsd {
+                        codecs: vec![Codec::Opus(opus)],
+                    },
+                    stco: Some(Stco::default()),
+                    ..Stbl::default()
+                },
+                ..Minf::default()
+            },
+        },
+        ..Trak::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mp4_atom::{Decode, Mdat};
+
+    use super::*;
+    use crate::time::{Epoch, MediaTime};
+
+    fn packet(tick: u64) -> ProgramPacket {
+        let media_time = MediaTime(tick * TICK_SAMPLES as u64);
+        ProgramPacket {
+            epoch: Epoch(1),
+            media_time,
+            opus: Bytes::from(vec![tick as u8; 120]),
+        }
+    }
+
+    #[test]
+    fn a_page_reads_back_with_its_roster() {
+        let mut packer = Mp4Packer::new();
+        packer.roster(b"{}");
+        let page = (500..505)
+            .find_map(|tick| packer.push(&packet(tick)))
+            .expect("a page");
+        let mut bytes = &page.bytes[..];
+        let emsg = Emsg::decode(&mut bytes).expect("an emsg");
+        assert_eq!(
+            (emsg.scheme_id_uri.as_str(), &emsg.message_data[..]),
+            (ROSTER_SCHEME, &b"{}"[..])
+        );
+        assert_eq!(
+            page.bytes.len() - bytes.len(),
+            EMSG_BYTES + ROSTER_SCHEME.len() + 2
+        );
+        let before = bytes.len();
+        let moof = Moof::decode(&mut bytes).expect("a moof");
+        let traf = &moof.traf[0];
+        assert_eq!(
+            traf.tfdt.as_ref().map(|tfdt| tfdt.base_media_decode_time),
+            Some(480_000)
+        );
+        assert_eq!(
+            traf.trun[0].data_offset,
+            Some((before - bytes.len() + BOX_HEADER_BYTES) as i32)
+        );
+        assert_eq!(
+            traf.trun[0]
+                .samples
+                .iter()
+                .filter_map(|sample| sample.size)
+                .collect::<Vec<_>>(),
+            [120; 5]
+        );
+        assert_eq!(Mdat::decode(&mut bytes).expect("an mdat").data.len(), 600);
+        assert!(bytes.is_empty());
+    }
+
+    #[test]
+    fn costs_at_most_24_percent_beside_the_payload_with_a_new_roster_each_page() {
+        for len in [60, 150, 700] {
+            let mut packer = Mp4Packer::new();
+            let mut bytes = 0;
+            for tick in 0..5 * 600 {
+                packer.roster(&vec![b'x'; len]);
+                bytes += packer
+                    .push(&packet(tick))
+                    .map_or(0, |page| page.bytes.len());
+            }
+            assert!(bytes as f64 <= 600.0 * 600.0 * 1.24, "{len}: {bytes}");
+        }
     }
 }
