@@ -37,7 +37,7 @@ export const drawStage = (api, studio, host) => {
   keep($("plates"), people, (one) => one.person, () => el("li", { class: "plate" },
     el("span", { class: "lamp", "aria-hidden": "true" }), el("span", { class: "who" }, el("b", {}, el("bdi")), el("small")), el("span", { class: "btns" })), (row, one) => {
     const seen = levels.get(one.person);
-    const given = { id: one.person, level: seen?.level ?? 0, muted: one.muted || one.muted_by_host, lost: one.seat === "lost", reason: one.muted_by_host ? "host" : seen?.reason };
+    const given = { id: one.person, level: seen?.level ?? 0, muted: one.muted || one.muted_by_host, lost: one.seat === "lost", reason: one.muted_by_host ? "muted-by-host" : seen?.reason };
     const state = one.seat === "none" ? { kind: "", lamp: "", word: "Called, not here yet" } : stateOf(given);
     const me = one.person === studio.me.person;
     row.className = `plate ${state.kind}`;

@@ -8,11 +8,11 @@ const spoke = new Map();
 
 export const stateOf = (person, now = performance.now()) => {
   if (person.lost) return { kind: "lost", lamp: "lost", word: "Connection lost, seat is kept" };
-  if (person.muted) return { kind: "muted", lamp: "off", word: person.reason === "host" || person.reason === "muted-by-host" ? "Muted by the host" : "Muted" };
+  if (person.muted) return { kind: "muted", lamp: "off", word: person.reason === "muted-by-host" ? "Muted by the host" : "Muted" };
   if (person.level > 1) spoke.set(person.id, now);
   const lit = now - (spoke.get(person.id) ?? -Infinity) < HOLD_MS;
   if (lit) return { kind: "speaking", lamp: `on l${Math.min(9, Math.max(1, person.level))}`, word: "Speaking" };
-  if (person.reason === "zeros") return { kind: "open silent", lamp: "open", word: "Open, but sends nothing" };
+  if (person.reason === "microphone-silent") return { kind: "open silent", lamp: "open", word: "Open, but sends nothing" };
   return { kind: "open", lamp: "open", word: "Microphone open" };
 };
 

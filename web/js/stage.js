@@ -222,7 +222,7 @@ const deadAir = (state, host) => {
   const first = !silentSince;
   silentSince ||= Date.now();
   const open = (state.people ?? []).filter((one) => !one.muted && !one.lost);
-  const zeros = open.find((one) => one.reason === "zeros");
+  const zeros = open.find((one) => one.reason === "microphone-silent");
   const why = zeros ? `The microphone of ${zeros.name || "a speaker"} is open but sends nothing.`
     : !state.people?.length ? "Nobody is on stage." : state.people.every((one) => one.muted || one.lost) ? (state.people.some((one) => one.lost) ? "Connections are lost, and the rest is muted." : "Everybody is muted.") : "";
   const head = `Nobody has been heard for ${seconds()} seconds.`;
