@@ -1,0 +1,90 @@
+// Tones: made into files, and found again in what came out at the other end.
+
+import { execFile } from "node:child_process";
+import { writeFileSync } from "node:fs";
+
+/** Seconds that each tone of a sequence lasts. */
+export const TONE_S = 0.5;
+/** Hz. Two voices that share no tone and no harmonic near one. */
+export const HOST_TONES = [440, 620, 830, 1090];
+export const GUEST_TONES = [1500, 1850, 2290, 2770];
+const RATE = 48000;
+/** Seconds of one look at the spectrum. */
+const LOOK_S = 0.05;
+/** A tone counts as there when it holds this share of a look's power. */
+const SHARE_MIN = 0.3;
+/** RMS below this is silence (full scale is 1). */
+const SILENCE = 0.003;
+
+/** A WAV file with the tones one after another, twice around; the fake microphone repeats it. */
+export const writeTones = (path, tones) => {
+  const each = TONE_S * RATE, count = tones.length * 2 * each;
+  const wav = Buffer.alloc(44 + count * 2);
+  wav.write("RIFF"); wav.writeUInt32LE(36 + count * 2, 4); wav.write("WAVEfmt ", 8);
+  wav.writeUInt32LE(16, 16); wav.writeUInt16LE(1, 20); wav.writeUInt16LE(1, 22);
+  wav.writeUInt32LE(RATE, 24); wav.writeUInt32LE(RATE * 2, 28); wav.writeUInt16LE(2, 32); wav.writeUInt16LE(16, 34);
+  wav.write("data", 36); wav.writeUInt32LE(count * 2, 40);
+  for (let i = 0; i < count; i += 1) {
+    const hz = tones[Math.floor(i / each) % tones.length];
+    wav.writeInt16LE(Math.round(Math.sin((2 * Math.PI * hz * i) / RATE) * 9000), 44 + i * 2);
+  }
+  writeFileSync(path, wav);
+};
+
+/** Decodes a file or an address with ffmpeg: {pcm, rate, complaints}. */
+export const decode = (from, seconds, ...options) => new Promise((done, failed) => {
+  const limit = seconds ? ["-t", String(seconds)] : [];
+  const args = ["-nostdin", "-v", "warning", ...options, "-i", from, ...limit, "-f", "s16le", "-ac", "1", "-ar", String(RATE), "-"];
+  execFile("ffmpeg", args, { encoding: "buffer", maxBuffer: 1 << 28, timeout: 40000 }, (error, out, err) => {
+    if (error) return failed(new Error(`ffmpeg ${from}: ${error.message} ${err}`));
+    const pcm = new Float32Array(out.length >> 1);
+    for (let i = 0; i < pcm.length; i += 1) pcm[i] = out.readInt16LE(i * 2) / 32768;
+    done({ pcm, rate: RATE, complaints: err.toString().trim() });
+  });
+});
+
+export const rms = (pcm) => Math.sqrt(pcm.reduce((sum, x) => sum + x * x, 0) / Math.max(1, pcm.length));
+
+export const assertSound = ({ pcm, rate }, seconds) => {
+  const length = pcm.length / rate;
+  if (length < seconds) throw new Error(`only ${length.toFixed(1)} s of sound came, not ${seconds} s`);
+  if (rms(pcm) < SILENCE) throw new Error(`it is silent: RMS ${rms(pcm)}`);
+};
+
+/** Share of the power of `pcm[from..to]` that lies in `hz` (Goertzel). */
+const share = (pcm, rate, from, to, hz) => {
+  const turn = 2 * Math.cos((2 * Math.PI * hz) / rate);
+  let one = 0, two = 0, power = 0;
+  for (let i = from; i < to; i += 1) {
+    const now = pcm[i] + turn * one - two;
+    two = one; one = now; power += pcm[i] * pcm[i];
+  }
+  const energy = one * one + two * two - turn * one * two;
+  return power === 0 ? 0 : (2 * energy) / (power * (to - from));
+};
+
+/** Stretches in which one of `tones` stands out: [{tone: index, at, for}] in seconds. */
+export const stretches = ({ pcm, rate }, tones, shareMin = SHARE_MIN) => {
+  const step = Math.round(LOOK_S * rate), found = [];
+  for (let from = 0; from + step <= pcm.length; from += step) {
+    if (rms(pcm.subarray(from, from + step)) < SILENCE) continue;
+    const shares = tones.map((hz) => share(pcm, rate, from, from + step, hz));
+    const tone = shares.indexOf(Math.max(...shares));
+    if (shares[tone] < shareMin) continue;
+    const last = found.at(-1), at = from / rate;
+    if (last?.tone === tone && at - last.at - last.for < 3 * LOOK_S) last.for = at + LOOK_S - last.at;
+    else found.push({ tone, at, for: LOOK_S });
+  }
+  return found.filter((one) => one.for > 2 * LOOK_S);
+};
+
+/** The tones follow each other in their order and each lasts as long as it was played, for at least `seconds` together. */
+export const assertTones = (sound, tones, seconds, shareMin) => {
+  const found = stretches(sound, tones, shareMin);
+  const words = found.map((one) => `${tones[one.tone]} Hz ${one.at.toFixed(2)}+${one.for.toFixed(2)}`).join(", ");
+  const inOrder = found.filter((one, i) => i > 0 && one.tone === (found[i - 1].tone + 1) % tones.length
+    && Math.abs(one.at - found[i - 1].at - TONE_S) < 0.16);
+  const together = inOrder.length * TONE_S;
+  if (together < seconds) throw new Error(`${together} s of the tones came in order and time, not ${seconds} s: ${words || "none"} (RMS ${rms(sound.pcm).toFixed(4)})`);
+  return found;
+};
