@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{AuthError, Session, TokenRole, draw};
+use super::cookies::{Kind, cookie_name, set_cookie};
 use super::door::{Door, In, guard};
 use super::problem::{Answer, Problem};
 use super::view::Me;
-use super::who::{InSpace, Kind, OnNode, cookie_name, node_role, set_cookie};
+use super::who::{InSpace, OnNode, node_role};
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Enter {

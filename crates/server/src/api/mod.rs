@@ -1,6 +1,11 @@
 //! HTTP for hosts, speakers, integrators and operators.
 
 pub mod auth;
+#[cfg(test)]
+mod auth_tests;
+mod claims;
+mod controls;
+mod cookies;
 mod door;
 mod enter;
 mod invites;

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{enter, invites, people, problem, spaces, studio, whip};
+use super::{controls, enter, invites, people, problem, spaces, studio, whip};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,8 +14,8 @@ use super::{enter, invites, people, problem, spaces, studio, whip};
     components(schemas(problem::Problem)),
     paths(
         enter::enter_space, enter::leave_space, enter::enter_node, enter::leave_node, enter::node_me,
-        spaces::create, spaces::list, spaces::get, spaces::edit, spaces::open, spaces::live, spaces::end, spaces::cancel, spaces::lock, spaces::music,
-        spaces::put_hold_music, spaces::delete_hold_music, spaces::hush, spaces::echo, spaces::log, spaces::delete_recording,
+        spaces::create, spaces::list, spaces::get, spaces::edit, spaces::open, spaces::live, spaces::end, spaces::cancel, controls::lock, controls::music,
+        controls::put_hold_music, controls::delete_hold_music, controls::hush, controls::echo, spaces::log, spaces::delete_recording,
         invites::list, invites::create, invites::link_again, invites::revoke,
         people::me, people::raise_hand, people::lower_hand, people::accept, people::decline, people::rename, people::mute, people::unmute, people::allow, people::remove, people::ban,
         studio::snapshot, studio::events,

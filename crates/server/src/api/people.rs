@@ -9,10 +9,11 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::auth::{Session, TokenRole, draw};
+use super::cookies::{Kind, cookie_name, set_cookie};
 use super::door::In;
 use super::problem::{Answer, Problem};
 use super::view::Me;
-use super::who::{InSpace, Kind, cookie_name, set_cookie};
+use super::who::InSpace;
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct RaiseHand {

@@ -1,9 +1,8 @@
 //! Making, scheduling, opening and ending spaces.
 
 use axum::Json;
-use axum::body::Body;
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use hustings_control::ids::{InviteId, SpaceId, UnixMillis};
@@ -13,18 +12,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::auth::draw;
-use super::door::{Door, In, UPLOAD_BYTES_MAX, UPLOAD_READ_MAX, read};
+use super::door::In;
 use super::invites::link;
 use super::problem::{Answer, Problem};
 use super::view::SpaceView;
 use super::who::{InSpace, OnNode};
-use crate::stage::StageCall;
 
 /// Events of the audit trail in one answer; the next are asked for by `after`.
 const LOG_PAGE_MAX: u32 = 1_000;
-/// Milliseconds. Nobody means to be silent longer than this while live; longer is shortened to it.
-const HUSH_MILLIS_MAX: u64 = 10 * 60_000;
-
 #[derive(Deserialize, ToSchema)]
 pub(super) struct NewSpace {
     /// 3 to 64 characters of a-z, 0-9 and '-'. Absent: drawn.
@@ -79,21 +74,6 @@ pub(super) struct EditSpace {
 pub(super) struct Reason {
     #[serde(default)]
     reason: String,
-}
-
-#[derive(Deserialize, ToSchema)]
-pub(super) struct Lock {
-    locked: bool,
-}
-
-#[derive(Deserialize, ToSchema)]
-pub(super) struct Switch {
-    on: bool,
-}
-
-#[derive(Deserialize, ToSchema)]
-pub(super) struct Hush {
-    millis: u64,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -225,102 +205,6 @@ pub(super) async fn cancel(
     done(&at, Command::Cancel { reason }).await
 }
 
-/// Lock or unlock the stage
-#[utoipa::path(post, path = "/api/v1/spaces/{id}/lock", tag = "stage", params(("id" = String, Path)), request_body = Lock,
-    responses((status = 200, body = SpaceView), (status = "4XX", body = Problem)))]
-pub(super) async fn lock(at: InSpace, In(Lock { locked }): In<Lock>) -> Answer<Json<SpaceView>> {
-    done(&at, Command::LockStage { locked }).await
-}
-
-/// Hold music on or off while live
-#[utoipa::path(post, path = "/api/v1/spaces/{id}/music", tag = "stage", params(("id" = String, Path)), request_body = Switch,
-    responses((status = 200, body = SpaceView), (status = "4XX", body = Problem)))]
-pub(super) async fn music(at: InSpace, In(Switch { on }): In<Switch>) -> Answer<Json<SpaceView>> {
-    done(&at, Command::HoldMusic { on }).await
-}
-
-/// Upload hold music (WAV, FLAC, Ogg or MP3, at most 20 MiB)
-#[utoipa::path(put, path = "/api/v1/spaces/{id}/hold-music", tag = "stage", params(("id" = String, Path)),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"), responses((status = 200, body = SpaceView), (status = "4XX", body = Problem)))]
-pub(super) async fn put_hold_music(
-    State(door): State<Door>,
-    at: InSpace,
-    body: Body,
-) -> Answer<Json<SpaceView>> {
-    at.needs_manager()?;
-    let _place = door
-        .uploads
-        .try_acquire()
-        .map_err(|_| Problem::busy("other uploads are under way; try again in a moment"))?;
-    let file = read(body, UPLOAD_BYTES_MAX, UPLOAD_READ_MAX).await?;
-    let (archive, id) = (at.app.archive.clone(), at.space.id.clone());
-    let object = tokio::task::spawn_blocking(move || archive.store_music(&id, &file))
-        .await
-        .map_err(|e| Problem::internal(&e))??;
-    let before = at.space.snapshot.load().hold_music_object.clone();
-    let set = done(
-        &at,
-        Command::SetHoldMusic {
-            object: Some(object.clone()),
-        },
-    )
-    .await;
-    // One of the two files is nobody's now.
-    let orphan = if set.is_ok() {
-        before
-    } else {
-        Some(object.clone())
-    };
-    let still_used = at.space.snapshot.load().hold_music_object.clone();
-    forget(
-        &at,
-        orphan.filter(|orphan| Some(orphan) != still_used.as_ref()),
-    );
-    set
-}
-
-/// Back to the bundled hold music
-#[utoipa::path(delete, path = "/api/v1/spaces/{id}/hold-music", tag = "stage", params(("id" = String, Path)), responses((status = 200, body = SpaceView), (status = "4XX", body = Problem)))]
-pub(super) async fn delete_hold_music(at: InSpace) -> Answer<Json<SpaceView>> {
-    let before = at.space.snapshot.load().hold_music_object.clone();
-    let view = done(&at, Command::SetHoldMusic { object: None }).await?;
-    forget(&at, before);
-    Ok(view)
-}
-
-/// Silence is meant: no dead-air warning for a while
-#[utoipa::path(post, path = "/api/v1/spaces/{id}/hush", tag = "stage", params(("id" = String, Path)), request_body = Hush, responses((status = 204), (status = "4XX", body = Problem)))]
-pub(super) async fn hush(at: InSpace, In(Hush { millis }): In<Hush>) -> Answer<StatusCode> {
-    at.needs_manager()?;
-    call_stage(
-        &at,
-        StageCall::Hush {
-            millis: millis.min(HUSH_MILLIS_MAX),
-        },
-    )
-}
-
-/// Hear oneself, for the sound check
-#[utoipa::path(post, path = "/api/v1/spaces/{id}/echo", tag = "stage", params(("id" = String, Path)), request_body = Switch, responses((status = 204), (status = "4XX", body = Problem)))]
-pub(super) async fn echo(at: InSpace, In(Switch { on }): In<Switch>) -> Answer<StatusCode> {
-    let person = at.needs_person()?;
-    let (reply, seats) = tokio::sync::oneshot::channel();
-    call_stage(&at, StageCall::Seats { reply })?;
-    let seats = seats.await.map_err(|_| no_stage())?;
-    let mine = seats
-        .iter()
-        .find(|(_, sits)| *sits == person)
-        .map(|(source, _)| *source);
-    let source = mine.ok_or_else(|| {
-        Problem::caller(
-            StatusCode::CONFLICT,
-            "no-seat",
-            "connect your microphone first: you have no seat on the stage",
-        )
-    })?;
-    call_stage(&at, StageCall::Echo { source, on })
-}
-
 /// The audit trail
 #[utoipa::path(get, path = "/api/v1/spaces/{id}/log", tag = "spaces", params(("id" = String, Path), LogPage), responses((status = 200, body = Log), (status = "4XX", body = Problem)))]
 pub(super) async fn log(
@@ -366,28 +250,15 @@ fn view(at: &InSpace) -> Json<SpaceView> {
     Json(SpaceView::of(&at.app, &at.space))
 }
 
-async fn done(at: &InSpace, command: Command) -> Answer<Json<SpaceView>> {
+pub(super) async fn done(at: &InSpace, command: Command) -> Answer<Json<SpaceView>> {
     at.command(command).await?;
     Ok(view(at))
 }
 
 /// The event is what counts; a file that cannot be removed is the operator's to see.
-fn forget(at: &InSpace, object: Option<String>) {
+pub(super) fn forget(at: &InSpace, object: Option<String>) {
     let Some(object) = object else { return };
     if let Err(error) = at.app.archive.delete(&object) {
         tracing::warn!(%error, object, "a file that is no longer wanted stays on the disk");
     }
-}
-
-fn no_stage() -> Problem {
-    crate::ingest::IngestError::NoStage.into()
-}
-
-fn call_stage(at: &InSpace, call: StageCall) -> Answer<StatusCode> {
-    let stage = at.space.stage.load();
-    let calls = stage.as_ref().as_ref().ok_or_else(no_stage)?;
-    calls
-        .try_send(call)
-        .map_err(|_| Problem::busy("the stage is busy; try again in a second"))?;
-    Ok(StatusCode::NO_CONTENT)
 }

@@ -5,7 +5,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::door::{self, Door};
-use super::{App, enter, invites, openapi, people, problem, spaces, studio, whip};
+use super::{App, controls, enter, invites, openapi, people, problem, spaces, studio, whip};
 
 pub fn router(app: App) -> axum::Router {
     let door = Door::new(app);
@@ -15,13 +15,13 @@ pub fn router(app: App) -> axum::Router {
         .route("/live", post(spaces::live))
         .route("/end", post(spaces::end))
         .route("/cancel", post(spaces::cancel))
-        .route("/lock", post(spaces::lock))
-        .route("/music", post(spaces::music))
-        .route("/hush", post(spaces::hush))
-        .route("/echo", post(spaces::echo))
+        .route("/lock", post(controls::lock))
+        .route("/music", post(controls::music))
+        .route("/hush", post(controls::hush))
+        .route("/echo", post(controls::echo))
         .route(
             "/hold-music",
-            put(spaces::put_hold_music).delete(spaces::delete_hold_music),
+            put(controls::put_hold_music).delete(controls::delete_hold_music),
         )
         .route("/log", get(spaces::log))
         .route("/recording", delete(spaces::delete_recording))

@@ -4,20 +4,18 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
-use hustings_control::ids::{InviteId, PersonId, SpaceId};
+use axum::http::{HeaderMap, header};
+use hustings_control::ids::{InviteId, PersonId};
 use hustings_control::spaces::space::Person;
 use hustings_control::spaces::{Actor, Command, Recorded, Refusal, Role};
 
 use super::App;
-use super::auth::{AuthError, Claims, SESSION_TTL_S, Session, TokenRole, parse_hex};
-use super::door::{Door, guard, header_text};
+use super::auth::{AuthError, Claims, TokenRole, parse_hex};
+use super::cookies::{Kind, cookie, cookie_name};
+use super::door::{Door, guard};
 use super::problem::{Answer, Problem};
 use crate::desk::DeskError;
 use crate::live::SpaceHandle;
-
-/// Bytes. More cookies than this come from nobody who uses one host name for this node alone; they are not read.
-const COOKIES_BYTES_MAX: usize = 32 * 1024;
 
 /// Somebody with rights on the whole node, or nobody (with the reason).
 pub(super) struct OnNode {
@@ -290,42 +288,6 @@ pub(super) fn may_speak(person: &Person) -> bool {
     !person.banned && (person.accepted || person.role >= Role::Speaker)
 }
 
-/// Which of our cookies. Studio and board share a host name with the public page, so each has a name of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Studio,
-    Hand,
-}
-
-pub(super) fn cookie_name(app: &App, kind: Kind, space: Option<&SpaceId>) -> String {
-    let prefix = if app.secure { "__Host-" } else { "" };
-    let kind = match kind {
-        Kind::Studio => "hustings_studio",
-        Kind::Hand => "hustings_hand",
-    };
-    space.map_or_else(
-        || format!("{prefix}{kind}"),
-        |space| format!("{prefix}{kind}_{space}"),
-    )
-}
-
-/// `Set-Cookie` of a session; without one, the cookie is taken away.
-pub(super) fn set_cookie(app: &App, name: &str, session: Option<&Session>) -> Answer<HeaderValue> {
-    let (value, age) = match session {
-        Some(session) => (
-            app.keys
-                .sign_session(session)
-                .map_err(|e| Problem::internal(&e))?,
-            SESSION_TTL_S,
-        ),
-        None => (String::new(), 0),
-    };
-    let secure = if app.secure { "; Secure" } else { "" };
-    let cookie =
-        format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::try_from(cookie).map_err(|e| Problem::internal(&e))
-}
-
 pub(super) fn node_role(claims: &Claims) -> Result<TokenRole, AuthError> {
     match (claims.role, &claims.space) {
         (role @ (TokenRole::Operator | TokenRole::Host), None) => Ok(role),
@@ -357,20 +319,4 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
     } else {
         Err(AuthError::Malformed)
     }
-}
-
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let fits =
-        header_text(headers, header::COOKIE).is_some_and(|text| text.len() <= COOKIES_BYTES_MAX);
-    let all = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter(|_| fits)
-        .filter_map(|value| value.to_str().ok());
-    all.flat_map(|text| text.split(';')).find_map(|pair| {
-        pair.trim()
-            .split_once('=')
-            .filter(|(key, _)| *key == name)
-            .map(|(_, value)| value)
-    })
 }

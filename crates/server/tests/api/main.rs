@@ -1,5 +1,6 @@
 //! The stage listener from outside, by HTTP over loopback.
 
+mod links;
 mod people;
 mod sign_in;
 mod spaces;
