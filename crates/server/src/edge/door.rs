@@ -79,3 +79,34 @@ impl Drop for Counted {
         self.0.tasks.fetch_sub(1, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_oldest_goes_first() {
+        let tasks = tokio::task::LocalSet::new();
+        let one_more = |door: &RefCell<Door>| {
+            let task = tasks.spawn_local(std::future::pending::<()>());
+            let number = door.borrow_mut().number();
+            (note(door, number, task.abort_handle()), task)
+        };
+        let door = RefCell::default();
+        let mut noted: Vec<_> = (0..SILENT_MAX + 3).map(|_| one_more(&door)).collect();
+        let dropped: Vec<u64> = noted.iter().map(|(dropped, _)| *dropped).collect();
+        assert!(dropped.iter().take(SILENT_MAX).all(|dropped| *dropped == 0));
+        assert_eq!(dropped.iter().sum::<u64>(), 3);
+        assert_eq!(drop_oldest(&door, 2), 2);
+        let kept = noted.split_off(5);
+        tasks
+            .run_until(async {
+                for (_, task) in noted {
+                    assert!(task.await.is_err_and(|e| e.is_cancelled()));
+                }
+            })
+            .await;
+        assert!(kept.iter().all(|(_, task)| !task.is_finished()));
+        assert_eq!(drop_oldest(&door, usize::MAX), kept.len() as u64);
+    }
+}
