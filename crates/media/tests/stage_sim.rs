@@ -262,7 +262,7 @@ impl World {
         if self.rng.chance(person.loss) {
             return;
         }
-        let mut at = |rng: &mut Rng, person: &mut Person, packet: SourcePacket| {
+        let at = |rng: &mut Rng, person: &mut Person, packet: SourcePacket| {
             let late = 8_000 + rng.below(person.jitter_ms * 1_000 + 1);
             person.flying.insert((sent_at + late, rng.next()), packet);
         };
@@ -447,6 +447,10 @@ fn run(seed: u64) -> (u64, [usize; 3]) {
 }
 
 #[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a seed to replay is a matter of the test's caller"
+)]
 fn a_stage_in_bad_weather() {
     if let Ok(seed) = std::env::var("SEED") {
         let seed = seed.parse().expect("SEED is a number");
