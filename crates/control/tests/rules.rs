@@ -392,6 +392,16 @@ fn a_lost_connection_keeps_the_seat_for_a_while() {
 }
 
 #[test]
+fn a_seat_that_ran_out_is_not_kept_because_nobody_has_ticked_yet() {
+    let mut room = Room::live();
+    room.sits(SPEAKER).unwrap();
+    room.does(Actor::Node, Command::LoseConnection { person: SPEAKER });
+    room.does(host(), Command::LockStage { locked: true });
+    room.now.0 += SEAT_KEPT_MS;
+    assert_eq!(room.sits(SPEAKER), Err(Refusal::Locked));
+}
+
+#[test]
 fn a_locked_stage_is_open_to_hosts_only() {
     let mut room = Room::live();
     room.does(host(), Command::LockStage { locked: true });
