@@ -1,13 +1,40 @@
-//! Sound that comes in: WebRTC sessions over one UDP port (and ICE-TCP), by WHIP.
+//! Sound that comes in: WebRTC sessions over one UDP port (and ICE-TCP), by WHIP. One WebRTC engine and one task a session.
 
+mod quality;
+mod routes;
+mod sdp;
+mod session;
+mod tcp;
+mod udp;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use hustings_control::ids::{PersonId, SpaceId};
+use hustings_control::spaces::{Event, Phase, Seat};
+use str0m::net::TcpType;
+use str0m::{Candidate, Rtc, RtcConfig};
+use tokio::net::UdpSocket;
+use tokio::sync::{broadcast, mpsc};
+use tokio::task::JoinHandle;
 
+use self::routes::{INBOX_MAX, Routes};
+use self::session::{Control, Session, Shared};
 use crate::clock::Clock;
-use crate::desk::Desk;
+use crate::desk::{Desk, DeskError, Notice};
 use crate::live::Directory;
+
+/// Sessions of a node at once: nineteen full stages. One more offer is refused with `Full`.
+pub const SESSIONS_MAX: usize = 256;
+/// Orders that wait for a session; it takes them between two datagrams.
+const CONTROLS_MAX: usize = 16;
+/// How long an order waits for a place in that queue.
+const CONTROL_DEADLINE: Duration = Duration::from_secs(1);
+/// How long the stop waits for the sessions to say goodbye.
+const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
@@ -24,7 +51,7 @@ pub enum IngestError {
     #[error("the If-Match header does not name the session's current ETag")]
     StaleEtag,
     #[error(transparent)]
-    Desk(#[from] crate::desk::DeskError),
+    Desk(#[from] DeskError),
     #[error("no stage runs in this space now")]
     NoStage,
     /// RFC 9725: 428.
@@ -47,22 +74,399 @@ pub struct Accepted {
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Ingest;
+pub struct Ingest {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    desk: Desk,
+    directory: Arc<Directory>,
+    udp: Arc<UdpSocket>,
+    locals: Arc<[SocketAddr]>,
+    bound: SocketAddr,
+    routes: Arc<Routes>,
+    registry: Arc<Registry>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Entry {
+    space: SpaceId,
+    person: PersonId,
+    etag: String,
+    peer_ufrag: String,
+    connected: bool,
+    control: mpsc::Sender<Control>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Registry {
+    sessions: Mutex<HashMap<String, Entry>>,
+}
+
+impl Registry {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn drop_where(&self, mut which: impl FnMut(&str, &Entry) -> bool) {
+        for (_, entry) in self.lock().extract_if(|name, entry| which(name, entry)) {
+            // Its task ends by the order, or by the queue's end right after.
+            let _ = entry.control.try_send(Control::Drop);
+        }
+    }
+
+    /// The session is connected: it is the person's only one from now on.
+    fn connected(&self, session: &str) {
+        let owner = {
+            let mut sessions = self.lock();
+            let Some(entry) = sessions.get_mut(session) else {
+                return;
+            };
+            entry.connected = true;
+            (entry.space.clone(), entry.person)
+        };
+        self.drop_where(|name, entry| {
+            name != session && entry.connected && entry.space == owner.0 && entry.person == owner.1
+        });
+    }
+}
 
 impl Ingest {
     /// Binds UDP and TCP at `media` and starts its task(s). `public` replaces the host candidate's address.
-    pub async fn start(media: SocketAddr, public: Option<SocketAddr>, desk: Desk, directory: Arc<Directory>, clock: Clock) -> Result<Self, IngestError> { let _ = (media, public, desk, directory, clock); todo!() }
-    /// A second offer of the same person replaces the first session, in the same seat.
-    pub async fn offer(&self, space: SpaceId, person: PersonId, sdp: String) -> Result<Accepted, IngestError> { let _ = (space, person, sdp); todo!() }
+    pub async fn start(
+        media: SocketAddr,
+        public: Option<SocketAddr>,
+        desk: Desk,
+        directory: Arc<Directory>,
+        clock: Clock,
+    ) -> Result<Self, IngestError> {
+        // The engine keeps its own deadlines in the machine's monotonic time.
+        let _ = clock;
+        let sockets = udp::bind(media)
+            .await
+            .map_err(|error| IngestError::Bind(media, error))?;
+        let locals: Arc<[SocketAddr]> = match public {
+            Some(public) => Arc::from([public]),
+            None => udp::host_addresses(sockets.address).into(),
+        };
+        let routes = Arc::new(Routes::default());
+        let registry = Arc::new(Registry::default());
+        let tasks = vec![
+            tokio::spawn(udp::receive(Arc::clone(&sockets.udp), Arc::clone(&routes))),
+            tokio::spawn(tcp::accept(sockets.tcp, Arc::clone(&routes))),
+            tokio::spawn(follow(
+                desk.notices(),
+                Arc::clone(&directory),
+                Arc::clone(&registry),
+            )),
+        ];
+        tracing::info!(address = %sockets.address, "media is taken");
+        let inner = Inner {
+            desk,
+            directory,
+            udp: sockets.udp,
+            locals,
+            bound: sockets.address,
+            routes,
+            registry,
+            tasks: Mutex::new(tasks),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Where media is taken (the port that was given when any would do).
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.bound
+    }
+
+    /// Datagrams and connections of strangers, dropped before anything was kept of them.
+    pub fn strangers(&self) -> u64 {
+        self.inner.routes.strangers.load(Ordering::Relaxed)
+    }
+
+    /// Sessions held now.
+    pub fn sessions(&self) -> usize {
+        self.inner.registry.lock().len()
+    }
+
+    /// A second offer of the same person replaces the first session, in the same seat, as soon as it is connected.
+    pub async fn offer(
+        &self,
+        space: SpaceId,
+        person: PersonId,
+        sdp: String,
+    ) -> Result<Accepted, IngestError> {
+        let inner = &self.inner;
+        let offer = sdp::check_offer(&sdp)?;
+        let handle = inner
+            .directory
+            .get(&space)
+            .ok_or(DeskError::NoSpace(space.clone()))?;
+        if handle.stage.load().is_none() {
+            return Err(IngestError::NoStage);
+        }
+        let mut rtc = engine(&inner.locals);
+        let answer = rtc
+            .sdp_api()
+            .accept_offer(offer)
+            .map_err(|error| IngestError::BadOffer(sdp::shorten(&error.to_string())))?;
+        let answer_sdp = answer.to_sdp_string();
+        let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
+        let (session, etag) = (random_name(), format!("\"{}\"", random_name()));
+        let (inbox, datagrams) = mpsc::channel(INBOX_MAX);
+        let (control, orders) = mpsc::channel(CONTROLS_MAX);
+        let shared = Arc::new(Shared {
+            quality: Mutex::new((0.0, 0.0, 0.0)),
+        });
+        // Earlier offers of this person that never connected are given up.
+        inner.registry.drop_where(|_, entry| {
+            !entry.connected && entry.space == space && entry.person == person
+        });
+        {
+            let mut sessions = inner.registry.lock();
+            if sessions.len() >= SESSIONS_MAX {
+                return Err(IngestError::Full(SESSIONS_MAX));
+            }
+            let peer_ufrag = sdp::peer_ufrag(&sdp).unwrap_or_default();
+            let entry = Entry {
+                space,
+                person,
+                etag: etag.clone(),
+                peer_ufrag,
+                connected: false,
+                control,
+                shared: Arc::clone(&shared),
+            };
+            sessions.insert(session.clone(), entry);
+        }
+        inner.routes.add(ufrag.clone(), inbox);
+        let (registry, name) = (Arc::clone(&inner.registry), session.clone());
+        let run = Session {
+            rtc,
+            ufrag: ufrag.clone(),
+            handle,
+            person,
+            locals: Arc::clone(&inner.locals),
+            udp: Arc::clone(&inner.udp),
+            routes: Arc::clone(&inner.routes),
+            desk: inner.desk.clone(),
+            inbox: datagrams,
+            control: orders,
+            shared,
+            connected: Box::new(move || registry.connected(&name)),
+        };
+        let (registry, routes, name) = (
+            Arc::clone(&inner.registry),
+            Arc::clone(&inner.routes),
+            session.clone(),
+        );
+        let task = tokio::spawn(run.run());
+        tokio::spawn(async move {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a session failed; the person's browser will offer anew");
+            }
+            routes.remove(&ufrag);
+            registry.lock().remove(&name);
+        });
+        Ok(Accepted {
+            session,
+            etag,
+            answer_sdp,
+        })
+    }
+
     /// Trickle ICE or ICE restart (RFC 9725 section 4.3). Gives the body to answer (None: 204) and the new ETag.
-    pub async fn patch(&self, session: &str, if_match: Option<&str>, fragment: String) -> Result<(Option<String>, String), IngestError> { let _ = (session, if_match, fragment); todo!() }
+    pub async fn patch(
+        &self,
+        session: &str,
+        if_match: Option<&str>,
+        fragment: String,
+    ) -> Result<(Option<String>, String), IngestError> {
+        let (etag, peer_ufrag, control) = {
+            let sessions = self.inner.registry.lock();
+            let entry = sessions.get(session).ok_or(IngestError::NoSession)?;
+            (
+                entry.etag.clone(),
+                entry.peer_ufrag.clone(),
+                entry.control.clone(),
+            )
+        };
+        match if_match {
+            None => return Err(IngestError::NeedsEtag),
+            // RFC 9725: an ICE restart matches anything.
+            Some("*") => return Err(IngestError::RestartRefused),
+            Some(named)
+                if named.trim_start_matches("W/").trim_matches('"') != etag.trim_matches('"') =>
+            {
+                return Err(IngestError::StaleEtag);
+            }
+            Some(_) => {}
+        }
+        let candidates = sdp::candidates(&fragment, &peer_ufrag)?;
+        let sent = tokio::time::timeout(
+            CONTROL_DEADLINE,
+            control.send(Control::Candidates(candidates)),
+        )
+        .await;
+        match sent {
+            Ok(Ok(())) => Ok((None, etag)),
+            _ => Err(IngestError::NoSession),
+        }
+    }
+
     /// The person hangs up.
-    pub async fn delete(&self, session: &str) -> Result<(), IngestError> { let _ = session; todo!() }
+    pub async fn delete(&self, session: &str) -> Result<(), IngestError> {
+        let entry = self
+            .inner
+            .registry
+            .lock()
+            .remove(session)
+            .ok_or(IngestError::NoSession)?;
+        let _ = tokio::time::timeout(CONTROL_DEADLINE, entry.control.send(Control::Leave)).await;
+        Ok(())
+    }
+
     /// Who a session belongs to, for authorisation.
-    pub fn owner(&self, session: &str) -> Option<(SpaceId, PersonId)> { let _ = session; todo!() }
+    pub fn owner(&self, session: &str) -> Option<(SpaceId, PersonId)> {
+        self.inner
+            .registry
+            .lock()
+            .get(session)
+            .map(|entry| (entry.space.clone(), entry.person))
+    }
+
     /// Ends a person's sessions (removed, banned).
-    pub async fn hang_up(&self, space: &SpaceId, person: PersonId) { let _ = (space, person); todo!() }
+    pub async fn hang_up(&self, space: &SpaceId, person: PersonId) {
+        self.inner
+            .registry
+            .drop_where(|_, entry| entry.space == *space && entry.person == person);
+    }
+
     /// Connection quality of the last seconds: (loss share 0..1, jitter ms, round trip ms).
-    pub fn quality(&self, space: &SpaceId, person: PersonId) -> Option<(f32, f32, f32)> { let _ = (space, person); todo!() }
-    pub async fn stop(self) {}
+    pub fn quality(&self, space: &SpaceId, person: PersonId) -> Option<(f32, f32, f32)> {
+        let sessions = self.inner.registry.lock();
+        let entry = sessions
+            .values()
+            .find(|entry| entry.connected && entry.space == *space && entry.person == person)?;
+        Some(
+            *entry
+                .shared
+                .quality
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Ends all sessions; the seats are kept, for the node may come back.
+    pub async fn stop(self) {
+        self.inner.registry.drop_where(|_, _| true);
+        for task in self
+            .inner
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
+            task.abort();
+        }
+        // Sessions hold the socket; when it is ours alone they have said goodbye.
+        let goodbye = async {
+            while Arc::strong_count(&self.inner.udp) > 1 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let _ = tokio::time::timeout(STOP_DEADLINE, goodbye).await;
+    }
+}
+
+fn engine(locals: &[SocketAddr]) -> Rtc {
+    let mut rtc = RtcConfig::new()
+        .set_ice_lite(true)
+        .set_rtp_mode(true)
+        .clear_codecs()
+        .enable_opus(true, false)
+        .set_stats_interval(Some(Duration::from_secs(1)))
+        .build(Instant::now());
+    for local in locals {
+        let tcp = Candidate::builder()
+            .tcp()
+            .host(*local)
+            .tcptype(TcpType::Passive)
+            .build();
+        for candidate in [Candidate::host(*local, "udp"), tcp] {
+            match candidate {
+                Ok(candidate) => {
+                    rtc.add_local_candidate(candidate);
+                }
+                Err(error) => tracing::warn!(%error, "a media address cannot be named in answers"),
+            }
+        }
+    }
+    rtc
+}
+
+/// 128 bits, in hex.
+fn random_name() -> String {
+    let mut bytes = [0_u8; 16];
+    // Without randomness nothing here is safe: ending the request is right.
+    #[expect(
+        clippy::expect_used,
+        reason = "a machine without randomness cannot hold sessions"
+    )]
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Ends sessions whose person was removed or whose space is over.
+async fn follow(
+    mut notices: broadcast::Receiver<Notice>,
+    directory: Arc<Directory>,
+    registry: Arc<Registry>,
+) {
+    loop {
+        match notices.recv().await {
+            Ok(notice) => match &notice.recorded.event {
+                Event::Removed { person } | Event::Banned { person } => {
+                    registry.drop_where(|_, entry| {
+                        entry.space == notice.space.id && entry.person == *person
+                    });
+                }
+                // The snapshot decides: the person may have taken the seat again since.
+                Event::SeatLeft { person, .. } => {
+                    let seat = notice
+                        .space
+                        .snapshot
+                        .load()
+                        .people
+                        .get(person)
+                        .map_or(Seat::None, |person| person.seat);
+                    registry.drop_where(|_, entry| {
+                        entry.connected
+                            && entry.space == notice.space.id
+                            && entry.person == *person
+                            && seat == Seat::None
+                    });
+                }
+                Event::Ended { .. } | Event::Cancelled { .. } => {
+                    registry.drop_where(|_, entry| entry.space == notice.space.id)
+                }
+                _ => {}
+            },
+            Err(broadcast::error::RecvError::Lagged(_)) => registry.drop_where(|_, entry| {
+                let Some(handle) = directory.get(&entry.space) else {
+                    return true;
+                };
+                let space = handle.snapshot.load();
+                let banned = space
+                    .people
+                    .get(&entry.person)
+                    .is_none_or(|person| person.banned);
+                banned || !matches!(space.phase, Phase::Open | Phase::Live)
+            }),
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
 }

@@ -1,0 +1,149 @@
+//! The roster: what everybody may know of a space now, as JSON. It is `state.json`, the SSE messages, and what WebM and
+//! MP4 carry between the sound.
+
+use bytes::Bytes;
+use hustings_control::ids::{PersonId, UnixMillis};
+use hustings_control::spaces::space::Person;
+use hustings_control::spaces::{Phase, Role, Seat, Space};
+use hustings_media::stage::SourceState;
+use serde::Serialize;
+
+/// Milliseconds between sweeps that a listener should expect.
+const CADENCE_MS: u64 = 100;
+
+/// What the running stage adds to a space's snapshot. The default is "no stage runs".
+#[derive(Default)]
+pub(super) struct LiveFacts<'a> {
+    pub(super) listening: u64,
+    pub(super) recording: bool,
+    pub(super) music: bool,
+    pub(super) dead_air: bool,
+    pub(super) media_ms: u64,
+    pub(super) sources: &'a [(PersonId, SourceState)],
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Roster {
+    v: u8,
+    id: String,
+    phase: Phase,
+    title: String,
+    starts_at: Option<UnixMillis>,
+    live_at: Option<UnixMillis>,
+    ended_at: Option<UnixMillis>,
+    listening: u64,
+    recording: bool,
+    music: bool,
+    locked: bool,
+    hands: usize,
+    host_lost: bool,
+    dead_air: bool,
+    cadence_ms: u64,
+    media_ms: u64,
+    people: Vec<OnStage>,
+    replay: bool,
+    replay_ms: u64,
+    cancel_reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct OnStage {
+    id: String,
+    name: String,
+    role: Role,
+    level: u8,
+    muted: bool,
+    lost: bool,
+    reason: &'static str,
+}
+
+impl Roster {
+    pub(super) fn of(space: &Space, live: &LiveFacts<'_>) -> Self {
+        let seated = || {
+            space
+                .people
+                .iter()
+                .filter(|(_, person)| person.seat != Seat::None)
+        };
+        let hosts = |lost: bool| {
+            seated()
+                .filter(|(_, person)| person.role == Role::Host)
+                .any(|(_, person)| matches!(person.seat, Seat::LostSince(_)) == lost)
+        };
+        let replay = space
+            .recording
+            .as_ref()
+            .filter(|recording| !recording.deleted && space.phase == Phase::Ended);
+        Self {
+            v: 1,
+            id: space.id.as_str().to_owned(),
+            phase: space.phase,
+            title: space.title.clone(),
+            starts_at: space.starts_at,
+            live_at: space.live_at,
+            ended_at: space.ended_at,
+            listening: live.listening,
+            recording: live.recording,
+            music: live.music,
+            locked: space.stage_locked,
+            hands: space.hands.len(),
+            host_lost: hosts(true) && !hosts(false),
+            dead_air: live.dead_air,
+            cadence_ms: CADENCE_MS,
+            media_ms: live.media_ms,
+            people: seated()
+                .map(|(id, person)| on_stage(*id, person, live.sources))
+                .collect(),
+            replay: replay.is_some(),
+            replay_ms: replay.map_or(0, |recording| recording.millis),
+            cancel_reason: space.cancel_reason.clone(),
+        }
+    }
+
+    /// The same without what changes all the time, to see whether something else did.
+    pub(super) fn quiet(mut self) -> Self {
+        self.listening = 0;
+        self.media_ms = 0;
+        for person in &mut self.people {
+            person.level = 0;
+        }
+        self
+    }
+
+    pub(super) fn json(&self) -> Bytes {
+        // Strings and numbers only: this cannot fail.
+        serde_json::to_vec(self).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
+    }
+}
+
+fn on_stage(id: PersonId, person: &Person, sources: &[(PersonId, SourceState)]) -> OnStage {
+    let source = sources
+        .iter()
+        .find(|(owner, _)| *owner == id)
+        .map(|(_, state)| state);
+    let muted = person.muted || person.muted_by_host;
+    let lost = matches!(person.seat, Seat::LostSince(_));
+    let reason = if lost {
+        "network-lost"
+    } else if person.muted_by_host {
+        "muted-by-host"
+    } else if muted {
+        "muted"
+    } else if source.is_some_and(|state| state.zeros) {
+        "microphone-silent"
+    } else {
+        ""
+    };
+    OnStage {
+        id: format!("{:016x}", id.0),
+        name: person.name.clone(),
+        role: person.role,
+        level: source
+            .filter(|_| !muted && !lost)
+            .map_or(0, |state| state.level),
+        muted,
+        lost,
+        reason,
+    }
+}
