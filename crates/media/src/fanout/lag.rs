@@ -9,7 +9,10 @@ use crate::time::Now;
 pub(super) struct Lag {
     /// Last time that the listener took bytes, or that there was nothing to take.
     progress: Now,
+    /// Last skip that was the listener's own fault.
     skipped: Option<Now>,
+    /// True while the last visit left bytes behind.
+    behind: bool,
 }
 
 impl Lag {
@@ -17,6 +20,7 @@ impl Lag {
         Self {
             progress: now,
             skipped: None,
+            behind: false,
         }
     }
 
@@ -24,13 +28,22 @@ impl Lag {
         self.progress = now;
     }
 
+    /// Told at the end of each visit: whether the sink was full.
+    pub(super) fn left_behind(&mut self, behind: bool) {
+        self.behind = behind;
+    }
+
     /// True when bytes have waited for too long without one being taken.
     pub(super) fn stalled(&self, now: Now) -> bool {
         now.since(self.progress) >= LISTENER_STALL_MS * 1_000
     }
 
-    /// Notes a skip; false when the last one is so recent that skipping plainly does not help.
+    /// Notes a skip; false when the last one is so recent that skipping plainly does not help. Who had everything at
+    /// the last visit is not to blame: the ring turned over between two sweeps.
     pub(super) fn may_skip(&mut self, now: Now) -> bool {
+        if !self.behind {
+            return true;
+        }
         let again = self
             .skipped
             .is_some_and(|then| now.since(then) < LISTENER_SKIP_AGAIN_MS * 1_000);
@@ -66,9 +79,15 @@ mod tests {
     #[test]
     fn a_second_skip_soon_after_the_first_is_one_too_many() {
         let mut lag = Lag::new(Now(0));
+        assert!(
+            lag.may_skip(Now(0)) && lag.may_skip(Now(0)),
+            "nothing was left behind"
+        );
+        lag.left_behind(true);
         assert!(lag.may_skip(Now::from_millis(1)));
         assert!(!lag.may_skip(Now::from_millis(LISTENER_SKIP_AGAIN_MS)));
         let mut patient = Lag::new(Now(0));
+        patient.left_behind(true);
         assert!(patient.may_skip(Now::from_millis(0)));
         assert!(patient.may_skip(Now::from_millis(LISTENER_SKIP_AGAIN_MS)));
     }

@@ -137,6 +137,7 @@ impl<S: Sink> Listener<S> {
                 Err(_) => return Some(Leave::Closed),
             }
         }
+        self.lag.left_behind(visit.full);
         if visit.bytes > 0 {
             self.took = Some(now);
         }
