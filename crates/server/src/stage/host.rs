@@ -154,3 +154,84 @@ impl Host {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hustings_control::spaces::space::Draft;
+
+    use super::*;
+    use crate::stage::StageCall;
+
+    /// Looks each 10 ms until it is so, for at most 20 s.
+    async fn until(what: &str, so: impl Fn() -> bool) {
+        let looks = async {
+            while !so() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        assert!(
+            tokio::time::timeout(Duration::from_secs(20), looks)
+                .await
+                .is_ok(),
+            "never: {what}"
+        );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_stage_that_panics_starts_again_in_the_same_rings() {
+        let data = tempfile::tempdir().unwrap();
+        let clock = Clock::start();
+        let store = Store::open(data.path()).await.unwrap();
+        let directory = Arc::new(Directory::default());
+        let archive = Archive::open(data.path()).unwrap();
+        let desk = Desk::start(store.clone(), Arc::clone(&directory), clock)
+            .await
+            .unwrap();
+        let host = StageHost::start(desk.clone(), store, directory, archive, clock);
+        let draft = Draft {
+            title: "Panic".to_owned(),
+            ..Draft::default()
+        };
+        let handle = desk.create(Actor::Operator, None, draft).await.unwrap();
+        desk.command(&handle.id, Actor::Operator, Command::Open)
+            .await
+            .unwrap();
+        until("pages", || {
+            handle
+                .rings
+                .load()
+                .as_ref()
+                .as_ref()
+                .is_some_and(|rings| rings.ogg.next_sequence() > 3)
+        })
+        .await;
+        let rings = handle.rings.load_full().as_ref().clone().unwrap();
+        let first = handle.stage.load_full().as_ref().clone().unwrap();
+        first.try_send(StageCall::Panic).ok().unwrap();
+        until("another run", || {
+            handle
+                .stage
+                .load()
+                .as_ref()
+                .as_ref()
+                .is_some_and(|next| !next.same_channel(&first))
+        })
+        .await;
+        let at = rings.ogg.next_sequence();
+        until("pages go on in the rings that listeners read", || {
+            rings.ogg.next_sequence() > at + 3
+        })
+        .await;
+        let mut pages = Vec::new();
+        rings.ogg.pages_from(0, 1_000, &mut pages);
+        assert!(
+            pages
+                .windows(2)
+                .all(|two| two[0].media_time < two[1].media_time && two[0].epoch <= two[1].epoch)
+        );
+        assert!(pages.first().unwrap().epoch < pages.last().unwrap().epoch);
+        host.stop().await;
+        assert!(rings.ogg.is_closed());
+        assert!(handle.rings.load().is_none());
+    }
+}

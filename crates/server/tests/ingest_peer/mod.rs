@@ -82,7 +82,12 @@ impl Peer {
     }
 
     /// The same over ICE-TCP: UDP is taken away and the node's TCP candidate used.
-    pub(crate) async fn talk_by_tcp(mut self, answer: &str, hertz: f32, node: SocketAddr) -> Speaker {
+    pub(crate) async fn talk_by_tcp(
+        mut self,
+        answer: &str,
+        hertz: f32,
+        node: SocketAddr,
+    ) -> Speaker {
         let stream = TcpStream::connect(node).await.unwrap();
         let local = stream.local_addr().unwrap();
         let candidate = Candidate::builder()
