@@ -1,3 +1,5 @@
+//! The binary: everything is in the library, where tests reach it.
+
 use clap::Parser as _;
 
 fn main() -> std::process::ExitCode {
