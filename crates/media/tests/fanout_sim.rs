@@ -1,6 +1,11 @@
 //! A seeded simulation of rings and a shard. Each listener must hear the head and then whole pages in one run, with no
 //! gap but a counted skip to a start mark, whatever the others do. `SEED=n` replays one seed.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "A test is not the plane: it may ask the environment which seed to replay"
+)]
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, IoSlice};
@@ -217,7 +222,7 @@ impl World {
             Ok(key) => {
                 self.taps.insert(who, sink);
                 self.inside.insert(who, (key, self.now));
-                if detail % 5 == 0 && self.shard.serve(key, self.now).is_some() {
+                if detail.is_multiple_of(5) && self.shard.serve(key, self.now).is_some() {
                     assert_eq!(kind, Kind::Erroring);
                 }
             }
@@ -284,7 +289,7 @@ impl World {
             match self.kind(*who) {
                 // Who takes everything has everything after each sweep.
                 // (Reading it all again is dear, so not after each.)
-                Kind::Fast if millis % 16 != 0 => {}
+                Kind::Fast if !millis.is_multiple_of(16) => {}
                 Kind::Fast => self.has_everything(*who),
                 Kind::Stalled => assert!(
                     self.now.since(*since) < LISTENER_STALL_MS * 1_000,

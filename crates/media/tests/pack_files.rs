@@ -1,6 +1,11 @@
 //! Real files: what the packers write is read by ffmpeg and opusinfo, from the start and joined in mid-stream.
 //! Needs `ffmpeg`, `ffprobe` and `opusinfo`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "A test is not the plane: other programs read its files"
+)]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -268,6 +268,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the ring is shared between the shell's threads"
+    )]
     fn readers_on_other_threads_see_pages_in_order() {
         let ring = Ring::new(Bytes::new(), 8);
         let reader = {
