@@ -148,7 +148,11 @@ impl Node {
         let operator_listener = listen("operator", config.operator, None, operations).await?;
         let mut chores = tokio::task::JoinSet::new();
         if config.demo {
-            chores.spawn(crate::stage::demo::run_demo(app.desk.clone(), Arc::clone(&app.directory), clock));
+            chores.spawn(crate::stage::demo::run_demo(
+                app.desk.clone(),
+                Arc::clone(&app.directory),
+                clock,
+            ));
         }
         if let Some(days) = config.keep_recordings {
             chores.spawn(expire_recordings(app.clone(), days));

@@ -120,7 +120,7 @@ mod tests {
                     if on && (t * (100.0 + source as f32 * 37.0)).fract() < 0.5 {
                         1.0
                     } else {
-                        -1.0 * f32::from(on)
+                        -f32::from(on)
                     }
                 });
                 add(&mut sum, &pcm);
