@@ -18,6 +18,7 @@ const house = await House.on(process.env.HUSTINGS ?? "target/debug/hustings");
 const toClose = [];
 const errors = [];
 let failed = 0, blocked = "";
+let space, crowd, hostBrowser, guestBrowser, host, guest, listener, firefox, speakers;
 
 /** Runs one test. One that others rest on is `needed`: when it fails, the rest is told as failed and not tried. */
 const test = async (name, run, { needed = false } = {}) => {
@@ -30,6 +31,7 @@ const test = async (name, run, { needed = false } = {}) => {
     console.log(`ok - ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
   } catch (error) {
     failed += 1;
+    if (!blocked) for (const [who, page] of Object.entries({ host, guest, listener })) await page?.screenshot({ path: join(shots, `failed-${failed}-${who}.png`) }).catch(() => {});
     if (needed && !blocked) blocked = name;
     console.log(`not ok - ${name}\n    ${String(error.message).split("\n").slice(0, 12).join("\n    ")}`);
   }
@@ -38,7 +40,7 @@ const test = async (name, run, { needed = false } = {}) => {
 
 const open = async (browser, url, size = DESK) => {
   const page = await (await browser.newContext({ viewport: size })).newPage();
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(8000);
   watchErrors(page, errors);
   await page.goto(url);
   return page;
@@ -72,16 +74,23 @@ const wide = async (page) => {
   await page.setViewportSize(DESK);
   if (over > 0) throw new Error(`the page is ${over} px wider than a phone`);
 };
-/** Opens the studio by its link, with the microphone as it is, takes the seat; stays muted. */
-const takeSeat = async (browser, link) => {
+/** Comes into the studio by a link; the microphone will be taken as it is. */
+const openStudio = async (browser, link) => {
   const page = await open(browser, link.replace("#", "?raw=1#"));
-  await page.click("#open-mic");
-  await page.waitForSelector("#mic:not([disabled])");
+  await page.waitForSelector("#open-mic");
+  if (page.url().includes("token")) throw new Error(page.url());
   return page;
 };
+/** Opens the microphone and takes the seat; stays muted. */
+const takeSeat = async (page) => {
+  await page.click("#open-mic");
+  await until("the seat", async () => {
+    const state = await page.textContent("#mic-state");
+    if (!/You are muted|You talk, but/.test(state)) throw new Error(`the button says "${state}"`);
+    return true;
+  });
+};
 const live = (name) => `${house.public}/s/evening/${name}`;
-
-let space, crowd, hostBrowser, guestBrowser, host, guest, listener, firefox, speakers;
 
 await test("the server starts on an empty folder", () => house.start("--demo"), { needed: true });
 await test("ffmpeg plays the demo in each container", async () => {
@@ -128,11 +137,8 @@ await test("the countdown page and the list have no barriers", async () => {
   await wide(page);
   await page.context().close();
 });
-await test("the host takes the seat, and the token leaves the address", async () => {
-  host = await takeSeat(hostBrowser, space.host_link);
-  if (host.url().includes("token")) throw new Error(host.url());
-  await noBarriers(host, "studio-check");
-  await wide(host);
+await test("the host comes in, and the token leaves the address", async () => {
+  host = await openStudio(hostBrowser, space.host_link);
 }, { needed: true });
 await test("doors open: hold music in Chromium", async () => {
   await host.click("#doors");
@@ -140,13 +146,18 @@ await test("doors open: hold music in Chromium", async () => {
   await until("open doors", () => listener.evaluate(() => document.querySelector("#view").dataset.phase === "open"));
   await listen(listener);
   assertSound(await hear(listener, 2), 2);
+}, { needed: true });
+await test("the host takes the seat", () => takeSeat(host), { needed: true });
+await test("the sound check has no barriers", async () => {
+  await noBarriers(host, "studio-check");
+  await wide(host);
 });
 await test("going live by the studio's buttons", async () => {
   await host.click("#live");
   await host.click("dialog button:has-text('Go live')");
   await until("live", async () => (await house.api("GET", "/spaces/evening")).phase === "live");
   await host.click("#mic");
-  await until("the host unmuted", () => host.evaluate(() => document.querySelector("#mic").getAttribute("aria-pressed") === "false"));
+  await until("the host on air", () => host.evaluate(() => document.querySelector("#mic-state").textContent === "You are on air"));
 }, { needed: true });
 let liveSince;
 await test("Chromium hears the host's tones in their time", async () => {
@@ -164,7 +175,8 @@ await test("the studio and the live page have no barriers", async () => {
 });
 await test("a guest speaks: both are heard", async () => {
   const invite = await house.api("POST", "/spaces/evening/invites", { role: "speaker", name: "Guest" });
-  guest = await takeSeat(guestBrowser, invite.link);
+  guest = await openStudio(guestBrowser, invite.link);
+  await takeSeat(guest);
   await guest.click("#mic");
   await until("both in the mix", async () => {
     const sound = await decode(live("live.ogg?burst=short"), 4);
@@ -224,6 +236,7 @@ await test("the list of spaces in the studio has no barriers", async () => {
   await wide(page);
 });
 await test("no page broke a rule of its own", () => { if (errors.length) throw new Error([...new Set(errors)].join("\n")); });
+blocked = "";
 await test("SIGTERM ends the server in time", async () => {
   const code = await house.stop();
   if (code !== 0) throw new Error(`exit ${code}`);
@@ -231,7 +244,7 @@ await test("SIGTERM ends the server in time", async () => {
 
 for (const one of [...toClose, firefox, speakers]) await Promise.race([Promise.resolve(one?.close()).catch(() => {}), new Promise((go) => setTimeout(go, 5000))]);
 await house.kill().catch(() => {});
-if (failed) console.log(`the server's log:\n${house.log.slice(-6000)}`);
+if (failed) console.log(`the server's log:\n${house.log.replace(/token=\S+/g, "token=...").slice(-6000)}`);
 house.clean();
 rmSync(folder, { recursive: true, force: true });
 process.exit(failed ? 1 : 0);
