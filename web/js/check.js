@@ -53,7 +53,7 @@ export const checkPanel = (api, speaker, me) => {
       step("mic", "Name and microphone", el("label", { class: "stacked small" }, el("span", { class: "vh" }, "Your name"), el("span", { class: "field" }, name)),
         el("div", { class: "btns" }, open), el("label", { class: "field", id: "mic-pick", hidden: true }, el("span", { class: "vh" }, "Microphone"), choose)),
       step("level", "Say a whole sentence", el("p", { class: "small soft", id: "level-says" }, "The bar below shows how loud you are.")),
-      step("echo", "Hear yourself as they will", el("div", { class: "btns" }, echo), el("p", { class: "small soft" }, "Use headphones for this, or it will whistle. You can go live without it."))));
+      step("echo", "Hear yourself as they will", el("div", { class: "btns" }, echo), el("p", { class: "small soft" }, "When the doors are open. Use headphones, or it will whistle. You can go live without it."))));
   const draw = async () => {
     const has = Boolean(speaker.mic.track);
     mark("mic", has);

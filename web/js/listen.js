@@ -25,7 +25,7 @@ const running = () => phase() === "open" || phase() === "live";
 // ---- the Listen button -------------------------------------------------------------------------------------------
 
 let button = null;
-const face = (kind, name, words, symbol, label) => {
+const face = (kind, name, words, symbol) => {
   if (!button) return;
   button.className = `listen ${kind}`;
   text(button.querySelector("b"), name);
@@ -34,7 +34,6 @@ const face = (kind, name, words, symbol, label) => {
     button.dataset.icon = symbol;
     button.querySelector(".eye").replaceChildren(icon(symbol));
   }
-  if (label) button.setAttribute("aria-label", label); else button.removeAttribute("aria-label");
 };
 
 const takeButton = () => {
@@ -71,9 +70,8 @@ const render = () => {
     case "starting": return face("waiting", "Starting", "The sound is on its way.", "wait");
     case "playing":
       return music && phase() === "open"
-        ? face("playing quiet", "Hold music", `${startWords()} If you hear this, your sound works.`, "pause", "Hold music. Press to pause")
-        : face(music ? "playing quiet" : "playing", music ? "Hold music" : "You are listening", `${behind === null ? "" : `${behind.toFixed(1)} s behind the stage. `}Press to pause.`, "pause",
-          "You are listening. Press to pause");
+        ? face("playing quiet", "Hold music", `${startWords()} If you hear this, your sound works. Press to pause.`, "pause")
+        : face(music ? "playing quiet" : "playing", music ? "Hold music" : "You are listening", `${behind === null ? "" : `${behind.toFixed(1)} s behind the stage. `}Press to pause.`, "pause");
     case "finding": return face("waiting", "Finding the sound again", "Nothing to press.", "wait");
     case "offline": return face("waiting", "You are offline", `We try again by ourselves${retryWords()}.`, "wait");
     case "blocked": return face("", "Your browser wants one press", "It starts no sound by itself. Press here.", "play");

@@ -65,7 +65,7 @@ const banners = (roster, playing) => {
     kind: "wait", icon: "wait", label: "Host lost", head: "The host has lost the connection.",
     more: playing ? "Stay here: the sound continues by itself. Until then you hear hold music." : "The sound continues by itself when the host is back.",
   } : null);
-  banner("music", live && roster.music && !roster.hostLost ? { icon: "music", head: "Hold music.", more: "The host plays it for now. It goes on in this player." } : null);
+  banner("music", live && roster.music && !roster.hostLost ? { icon: "music", head: "Hold music.", more: "It plays until somebody speaks. Nothing to press." } : null);
   banner("dead", live && roster.deadAir && !roster.hostLost && !roster.music ? { icon: "soundoff", head: "The stage is silent.", more: playing ? "Your sound is fine." : "" } : null);
 };
 

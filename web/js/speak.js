@@ -8,14 +8,20 @@ import { Whip } from "./whip.js";
 const UNHEARD_MS = 500, UNHEARD_AGAIN_MS = 10000;
 const TALK_LEVEL = 0.5;
 
-/** Events: change (something that pages show), sound (the others are heard), left. */
+/**
+ * Before the doors open there is no stage to connect to: then the microphone is open for its meter alone ("waiting"),
+ * and the seat is taken when the stage runs.
+ * Events: change (something that pages show), sound (the others are heard), left.
+ */
 export class Speaker extends EventTarget {
   mic = new Mic();
-  /** closed, opening, connecting, connected, lost, refused, elsewhere */
+  /** closed, opening, waiting, connecting, connected, lost, elsewhere */
   state = "closed";
   muted = true;
   byHost = false;
   live = false;
+  /** Doors are open or more. */
+  running = true;
   keys = true;
   #space;
   #stage;
@@ -65,6 +71,10 @@ export class Speaker extends EventTarget {
     }
     this.mic.track.enabled = false;
     this.muted = true;
+    if (this.running) this.#connect(); else this.#to("waiting");
+  }
+
+  #connect() {
     const whip = new Whip(this.#stage, this.#space, this.mic.track);
     this.#whip = whip;
     whip.addEventListener("sound", ({ detail }) => this.#hear(detail));
@@ -108,7 +118,7 @@ export class Speaker extends EventTarget {
   }
 
   async press() {
-    if (this.state === "closed" || this.state === "refused") return this.join();
+    if (this.state === "closed") return this.join();
     if (this.state === "elsewhere") {
       this.#channel?.postMessage("yield");
       if (await this.#mine(true)) { this.#let(); return this.join(); }
@@ -127,8 +137,10 @@ export class Speaker extends EventTarget {
   }
 
   /** What the server says about this person. */
-  told({ live, mutedByHost }) {
+  told({ live, mutedByHost, running = true }) {
     this.live = live;
+    this.running = running;
+    if (running && this.state === "waiting") this.#connect();
     if (mutedByHost && !this.byHost) {
       this.muted = true;
       if (this.mic.track) this.mic.track.enabled = false;
@@ -232,10 +244,11 @@ export class Speaker extends EventTarget {
   show() {
     const button = $("mic");
     const M = this.keys ? " (M)" : "";
-    const [kind, symbol, state, does, dead] = this.state === "closed" || this.state === "refused" ? ["", "mic", "Open your microphone", "The browser asks you once. You begin muted.", false]
+    const [kind, symbol, state, does, dead] = this.state === "closed" ? ["", "mic", "Open your microphone", "The browser asks you once. You begin muted.", false]
       : this.state === "elsewhere" ? ["", "micoff", "You speak in another tab", "Press to speak here instead.", false]
         : this.state === "opening" ? ["", "mic", "Waiting for the browser", "Allow the microphone to go on.", true]
-          : this.state === "connecting" ? ["", "micoff", "Connecting to the stage", "Nothing to press.", true]
+          : this.state === "waiting" ? ["", "micoff", "Your microphone is ready", "You take your place, muted, when the doors open.", true]
+        : this.state === "connecting" ? ["", "micoff", "Connecting to the stage", "Nothing to press.", true]
             : this.state === "lost" ? ["", "micoff", "Finding the stage again", "Your seat is kept. Nothing to press.", true]
               : this.byHost ? ["", "micoff", "Muted by the host", "You can talk again when the host allows it.", true]
                 : this.muted && this.#unheard ? ["unheard", "micoff", "You talk, but you are muted", `Press to be heard${M}`, false]

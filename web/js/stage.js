@@ -103,6 +103,7 @@ const build = () => {
   if (may && !speaker) {
     speaker = new Speaker(data.space);
     speaker.keys = !keysOff();
+    speaker.running = space.phase !== "posted";
     speaker.addEventListener("change", () => draw());
   }
   if (finished()) { speaker?.leave(); return view.replaceChildren(rail(), ...after()); }
@@ -169,7 +170,7 @@ const draw = () => {
   if (!$("rail")) return;
   drawRail();
   if (finished()) { banner("dead", null); return; }
-  speaker?.told({ live: space.phase === "live", mutedByHost: me.muted_by_host });
+  speaker?.told({ live: space.phase === "live", mutedByHost: me.muted_by_host, running: space.phase !== "posted" });
   text($("h1"), space.title);
   text($("count"), number(space.listening));
   const own = studio.people.find((one) => one.person === me.person);
@@ -185,9 +186,9 @@ const draw = () => {
     if ($("behind")) drawLive(studio);
     $("quit").hidden = space.phase === "live";
   }
-  // Live, the stage is what matters: the check stays, below it is not needed once passed.
+  // Live, the stage is what matters: the check comes when it is asked for.
   $("go-live").hidden = space.phase === "live";
-  if ($("check")) $("check").hidden = space.phase === "live" && speaker?.seated && !$("check").dataset.open;
+  if ($("check")) $("check").hidden = space.phase === "live" && !$("check").dataset.open;
   $("before").hidden = [...$("before").children].every((one) => one.hidden);
   deck(host);
   deadAir(state, host);
@@ -208,7 +209,7 @@ const deck = (host) => {
   if (!speaker || box.dataset.shown === key) return;
   box.dataset.shown = key;
   box.replaceChildren(...[
-    live && speaker.seated ? el("button", { class: "btn", type: "button", onclick: () => { const panel = $("check"); panel.dataset.open = panel.dataset.open ? "" : "yes"; draw(); if (!panel.hidden) panel.scrollIntoView({ block: "center" }); } }, "Check") : null,
+    live ? el("button", { class: "btn", type: "button", onclick: () => { const panel = $("check"); panel.dataset.open = panel.dataset.open ? "" : "yes"; draw(); if (!panel.hidden) panel.scrollIntoView({ block: "center" }); } }, "Check") : null,
     speaker.seated ? el("button", { class: "btn", type: "button", onclick: () => speaker.leave() }, "Leave") : null,
     live && host ? el("button", { class: "btn stop", type: "button", onclick: () => endSpace(api, studio.space.listening) }, "End…") : null,
   ].filter(Boolean));
