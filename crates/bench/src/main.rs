@@ -36,13 +36,15 @@ struct Row {
     first_byte_p99: Duration,
 }
 
+type Start = fn(&str) -> anyhow::Result<peers::Server>;
+
 fn all(binary: &str) -> anyhow::Result<()> {
     planes::report();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let mut rows = Vec::new();
-    let names: [(&str, fn(&str) -> anyhow::Result<peers::Server>); 3] = [
+    let names: [(&str, Start); 3] = [
         ("bare loop", peers::bare),
         ("Hustings", peers::hustings),
         ("Icecast", peers::icecast),

@@ -39,7 +39,9 @@ impl Program {
     fn hum(&mut self, seconds: u64) {
         for _ in 0..seconds * 50 {
             let pcm: Vec<f32> = (0..960)
-                .map(|i| ((self.at + i) as f32 * 440.0 * 6.283_185 / 48_000.0).sin() * 0.5)
+                .map(|i| {
+                    ((self.at + i) as f32 * 440.0 * std::f32::consts::TAU / 48_000.0).sin() * 0.5
+                })
                 .collect();
             let mut opus = Vec::new();
             self.encoder.encode(&pcm, &mut opus).unwrap();
@@ -316,7 +318,7 @@ async fn old_recordings_expire_and_younger_stay() {
     );
     assert_eq!(
         archive.expire(7, UnixMillis(closed + 8 * day)),
-        [object.clone()]
+        std::slice::from_ref(&object)
     );
     assert!(matches!(archive.file(&object), Err(ArchiveError::Missing)));
 }
