@@ -146,17 +146,7 @@ impl Node {
         .await?;
         let operations = ops::router(app.clone(), Arc::clone(&edge));
         let operator_listener = listen("operator", config.operator, None, operations).await?;
-        let mut chores = tokio::task::JoinSet::new();
-        if config.demo {
-            chores.spawn(crate::stage::demo::run_demo(
-                app.desk.clone(),
-                Arc::clone(&app.directory),
-                clock,
-            ));
-        }
-        if let Some(days) = config.keep_recordings {
-            chores.spawn(expire_recordings(app.clone(), days));
-        }
+        let chores = begin_chores(&app, &config);
         let _lock = lock;
         Ok(Self {
             app,
@@ -290,6 +280,22 @@ fn certificates((cert, key): (PathBuf, PathBuf)) -> anyhow::Result<TlsAcceptor> 
 /// A shard for each core; the house's threads share them, for the kernel knows best who is busy.
 fn shards() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// What runs beside the listeners until the node ends.
+fn begin_chores(app: &App, config: &Serve) -> tokio::task::JoinSet<()> {
+    let mut chores = tokio::task::JoinSet::new();
+    if config.demo {
+        chores.spawn(crate::stage::demo::run_demo(
+            app.desk.clone(),
+            Arc::clone(&app.directory),
+            app.clock,
+        ));
+    }
+    if let Some(days) = config.keep_recordings {
+        chores.spawn(expire_recordings(app.clone(), days));
+    }
+    chores
 }
 
 async fn expire_recordings(app: App, days: u32) {

@@ -78,7 +78,11 @@ fn tls_brings_the_same_bytes() {
     eventually(0, || world.edge.stats().listeners);
 }
 
-fn later_request_joins<S: Read + std::io::Write>(world: &mut World, mut client: Client<S>) {
+/// Gives the listener back still connected, so that the counts of the next one are not a race with its leaving.
+fn later_request_joins<S: Read + std::io::Write>(
+    world: &mut World,
+    mut client: Client<S>,
+) -> Client<S> {
     let listeners = world.edge.stats().listeners;
     let pushed = world.pushed;
     client.get("/hello");
@@ -93,15 +97,17 @@ fn later_request_joins<S: Read + std::io::Write>(world: &mut World, mut client: 
     // Nothing of HTTP is left behind for it: only the shard's slot.
     eventually(0, || world.edge.stats().http_connections);
     eventually(0, || world.edge.stats().tasks);
+    client
 }
 
 #[test]
 fn a_later_request_on_a_kept_alive_connection_joins_too() {
     let mut world = World::plain(1);
     world.push(100);
+    let mut inside = Vec::new();
     for _ in 0..3 {
         let client = world.connect();
-        later_request_joins(&mut world, client);
+        inside.push(later_request_joins(&mut world, client));
     }
 }
 
@@ -109,9 +115,10 @@ fn a_later_request_on_a_kept_alive_connection_joins_too() {
 fn a_later_request_joins_over_tls_too() {
     let mut world = World::tls(1);
     world.push(100);
+    let mut inside = Vec::new();
     for _ in 0..3 {
         let client = world.connect_tls();
-        later_request_joins(&mut world, client);
+        inside.push(later_request_joins(&mut world, client));
     }
 }
 
