@@ -121,7 +121,7 @@ export class Speaker extends EventTarget {
     if (this.state === "closed") return this.join();
     if (this.state === "elsewhere") {
       this.#channel?.postMessage("yield");
-      if (await this.#mine(true)) { this.#let(); return this.join(); }
+      if (await this.#mine(true)) return this.join();
       return;
     }
     if (this.seated && !this.byHost) this.mute(!this.muted);

@@ -79,7 +79,7 @@ export const banner = (key, given) => {
 let toastTimer;
 export const toast = (words) => {
   $("toast")?.remove();
-  const box = el("div", { class: "toast", id: "toast" }, words, el("button", { type: "button", onclick: () => box.remove() }, "Close"));
+  const box = el("section", { class: "toast", id: "toast", "aria-label": "Notice" }, words, el("button", { type: "button", onclick: () => box.remove() }, "Close"));
   document.body.append(box);
   say(words);
   const arm = () => { clearTimeout(toastTimer); toastTimer = setTimeout(() => box.remove(), 6000); };
