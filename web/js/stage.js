@@ -188,7 +188,9 @@ const draw = () => {
   }
   // Live, the stage is what matters: the check comes when it is asked for.
   $("go-live").hidden = space.phase === "live";
-  if ($("check")) $("check").hidden = space.phase === "live" && !$("check").dataset.open;
+  // Who comes while it is live checks the microphone first, too: nobody goes on air unheard.
+  const checked = !speaker || speaker.seated;
+  if ($("check")) $("check").hidden = space.phase === "live" && checked && !$("check").dataset.open;
   $("before").hidden = [...$("before").children].every((one) => one.hidden);
   deck(host);
   deadAir(state, host);
