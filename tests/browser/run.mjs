@@ -81,13 +81,13 @@ const wide = async (page) => {
 /** Comes into the studio by a link; the microphone will be taken as it is. */
 const openStudio = async (browser, link) => {
   const page = await open(browser, link.replace("#", "?raw=1#"));
-  await page.waitForSelector("#open-mic");
+  await page.waitForSelector("#mic:not([disabled])");
   if (page.url().includes("token")) throw new Error(page.url());
   return page;
 };
 /** Opens the microphone and takes the seat; stays muted. */
 const takeSeat = async (page) => {
-  await page.click("#open-mic");
+  await page.click("#mic");
   await until("the seat", async () => {
     const state = await page.textContent("#mic-state");
     if (!/You are muted|You talk, but/.test(state)) throw new Error(`the button says "${state}"`);
