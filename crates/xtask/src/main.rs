@@ -1,5 +1,6 @@
-//! Developer's commands: `cargo xtask test [--quick]`, `cargo xtask tidy`.
+//! Developer's commands: `cargo xtask test [--quick]`, `cargo xtask tidy`, `cargo xtask bench`.
 
+mod bench;
 mod steps;
 mod test;
 mod tidy;
@@ -13,10 +14,12 @@ fn main() -> ExitCode {
         ["test"] => test::run(test::Extent::Everything),
         ["test", "--quick"] => test::run(test::Extent::WithoutBrowsers),
         ["tidy"] => tidy::run(),
+        ["bench"] => bench::run(),
         _ => {
             eprintln!("cargo xtask test           everything a change must pass");
             eprintln!("cargo xtask test --quick   the same without browsers");
             eprintln!("cargo xtask tidy           only the rules about files");
+            eprintln!("cargo xtask bench          the figures, beside a bare loop and Icecast");
             return ExitCode::from(2);
         }
     };
