@@ -30,6 +30,9 @@ const BROWSER_TOOLS: &[(&str, &str)] = &[
     ("nginx", "nginx-light"),
 ];
 
+/// Files of `tests/browser` that are suites, in the order they run: each has a server of its own.
+const BROWSER_SUITES: &[&str] = &["evening"];
+
 /// False when anything failed. All steps run, so that one look shows all that is wrong.
 pub(crate) fn run(extent: Extent) -> Result<bool> {
     let browsers = extent == Extent::Everything;
@@ -65,13 +68,15 @@ pub(crate) fn run(extent: Extent) -> Result<bool> {
                 .args(["ci", "--no-audit", "--no-fund", "--prefix"])
                 .arg(&folder),
         );
-        steps.command(
-            "browsers",
-            Command::new("node")
-                .arg(folder.join("run.mjs"))
-                .env("HUSTINGS", target().join("debug/hustings"))
-                .env("SHOTS", target().join("shots")),
-        );
+        for suite in BROWSER_SUITES {
+            steps.command(
+                &format!("browsers: {suite}"),
+                Command::new("node")
+                    .arg(folder.join(suite).with_extension("mjs"))
+                    .env("HUSTINGS", target().join("debug/hustings"))
+                    .env("SHOTS", target().join("shots")),
+            );
+        }
     }
     Ok(steps.finish())
 }

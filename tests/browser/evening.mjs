@@ -1,99 +1,13 @@
-// An evening end to end: the real server, real browsers, real tools. Prints one line a test; `node run.mjs` after `npm ci`.
+// An evening end to end: the real server, real browsers, real tools.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { barriers, hear, openChromium, openFirefox, openSpeakers, watchErrors } from "./browsers.mjs";
-import { House, until } from "./house.mjs";
+import { hear, openChromium, openFirefox, openSpeakers } from "./browsers.mjs";
+import { until } from "./house.mjs";
 import { GUEST_TONES, HOST_TONES, assertSound, assertTones, decode, writeTones } from "./sound.mjs";
+import { errors, finish, folder, house, listen, noBarriers, open, openStudio, takeSeat, test, unblock, watched, wide } from "./suite.mjs";
 
-/** ms for one test. Nothing here waits for anything longer than this. */
-const TEST_MS = 45000;
-const PHONE = { width: 390, height: 844 }, DESK = { width: 1280, height: 860 };
-const shots = process.env.SHOTS ?? "target/shots";
-const folder = mkdtempSync(join(tmpdir(), "hustings-tones-"));
-mkdirSync(shots, { recursive: true });
-const house = await House.on(process.env.HUSTINGS ?? "target/debug/hustings");
-const toClose = [];
-const errors = [];
-let failed = 0, blocked = "";
 let space, crowd, hostBrowser, guestBrowser, host, guest, listener, firefox, speakers;
-
-/** Runs one test. One that others rest on is `needed`: when it fails, the rest is told as failed and not tried. */
-const test = async (name, run, { needed = false } = {}) => {
-  const started = Date.now();
-  let timer;
-  try {
-    if (blocked) throw new Error(`not tried, because "${blocked}" failed`);
-    const late = new Promise((_, fail) => { timer = setTimeout(() => fail(new Error(`took longer than ${TEST_MS / 1000} s`)), TEST_MS); });
-    await Promise.race([run(), late]);
-    console.log(`ok - ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed += 1;
-    if (!blocked) for (const [who, page] of Object.entries({ host, guest, listener })) await page?.screenshot({ path: join(shots, `failed-${failed}-${who}.png`) }).catch(() => {});
-    if (needed && !blocked) blocked = name;
-    console.log(`not ok - ${name}\n    ${String(error.message).split("\n").slice(0, 12).join("\n    ")}`);
-  }
-  clearTimeout(timer);
-};
-
-const open = async (browser, url, size = DESK) => {
-  const page = await (await browser.newContext({ viewport: size })).newPage();
-  page.setDefaultTimeout(8000);
-  watchErrors(page, errors);
-  await page.goto(url);
-  return page;
-};
-const listen = async (page) => {
-  await page.click("#listen");
-  await until("the sound", () => page.evaluate(() => [...document.querySelectorAll("audio")].some((one) => !one.paused && one.currentTime > 0)));
-};
-/** Colours that still change are neither looked at nor judged. */
-const settled = (page) => page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished.catch(() => {}))));
-const shoot = async (page, name) => {
-  for (const [size, viewport] of [["desk", DESK], ["phone", PHONE]]) {
-    for (const colorScheme of ["light", "dark"]) {
-      await page.setViewportSize(viewport);
-      await page.emulateMedia({ colorScheme });
-      await settled(page);
-      await page.screenshot({ path: join(shots, `${name}-${size}-${colorScheme}.png`), fullPage: true });
-    }
-  }
-  await page.setViewportSize(DESK);
-  await page.emulateMedia({ colorScheme: "light" });
-};
-const noBarriers = async (page, name) => {
-  await shoot(page, name);
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
-    await settled(page);
-    const found = await barriers(page);
-    if (found.length) throw new Error(`${colorScheme}: ${found.join("\n")}`);
-  }
-};
-const wide = async (page) => {
-  await page.setViewportSize(PHONE);
-  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-  await page.setViewportSize(DESK);
-  if (over > 0) throw new Error(`the page is ${over} px wider than a phone`);
-};
-/** Comes into the studio by a link; the microphone will be taken as it is. */
-const openStudio = async (browser, link) => {
-  const page = await open(browser, link.replace("#", "?raw=1#"));
-  await page.waitForSelector("#mic:not([disabled])");
-  if (page.url().includes("token")) throw new Error(page.url());
-  return page;
-};
-/** Opens the microphone and takes the seat; stays muted. */
-const takeSeat = async (page) => {
-  await page.click("#mic");
-  await until("the seat", async () => {
-    const state = await page.textContent("#mic-state");
-    if (!/You are muted|You talk, but/.test(state)) throw new Error(`the button says "${state}"`);
-    return true;
-  });
-};
 const live = (name) => `${house.public}/s/evening/${name}`;
 
 await test("the server starts on an empty folder", () => house.start("--demo"), { needed: true });
@@ -111,7 +25,6 @@ await test("browsers open", async () => {
   writeTones(join(folder, "host.wav"), HOST_TONES);
   writeTones(join(folder, "guest.wav"), GUEST_TONES);
   [crowd, hostBrowser, guestBrowser] = await Promise.all([openChromium(), openChromium(join(folder, "host.wav")), openChromium(join(folder, "guest.wav"))]);
-  toClose.push(crowd, hostBrowser, guestBrowser);
 }, { needed: true });
 await test("the demo sounds in Chromium", async () => {
   const page = await open(crowd, `${house.public}/s/demo`);
@@ -142,11 +55,11 @@ await test("the countdown page and the list have no barriers", async () => {
   await page.context().close();
 });
 await test("the host comes in, and the token leaves the address", async () => {
-  host = await openStudio(hostBrowser, space.host_link);
+  watched.host = host = await openStudio(hostBrowser, space.host_link);
 }, { needed: true });
 await test("doors open: hold music in Chromium", async () => {
   await host.click("#doors");
-  listener = await open(crowd, live("").replace(/\/$/, ""));
+  watched.listener = listener = await open(crowd, live("").replace(/\/$/, ""));
   await until("open doors", () => listener.evaluate(() => document.querySelector("#view").dataset.phase === "open"));
   await listen(listener);
   assertSound(await hear(listener, 2), 2);
@@ -179,7 +92,7 @@ await test("the studio and the live page have no barriers", async () => {
 });
 await test("a guest speaks: both are heard", async () => {
   const invite = await house.api("POST", "/spaces/evening/invites", { role: "speaker", name: "Guest" });
-  guest = await openStudio(guestBrowser, invite.link);
+  watched.guest = guest = await openStudio(guestBrowser, invite.link);
   await takeSeat(guest);
   await guest.click("#mic");
   await until("both in the mix", async () => {
@@ -240,15 +153,10 @@ await test("the list of spaces in the studio has no barriers", async () => {
   await wide(page);
 });
 await test("no page broke a rule of its own", () => { if (errors.length) throw new Error([...new Set(errors)].join("\n")); });
-blocked = "";
+unblock();
 await test("SIGTERM ends the server in time", async () => {
   const code = await house.stop();
   if (code !== 0) throw new Error(`exit ${code}`);
 });
 
-for (const one of [...toClose, firefox, speakers]) await Promise.race([Promise.resolve(one?.close()).catch(() => {}), new Promise((go) => setTimeout(go, 5000))]);
-await house.kill().catch(() => {});
-if (failed) console.log(`the server's log:\n${house.log.replace(/token=\S+/g, "token=...").slice(-6000)}`);
-house.clean();
-rmSync(folder, { recursive: true, force: true });
-process.exit(failed ? 1 : 0);
+await finish(crowd, hostBrowser, guestBrowser, firefox, speakers);
