@@ -1,6 +1,6 @@
 // Chromium with a fake microphone, Firefox with a sound device of its own, and what a page of either lets be heard.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -20,21 +20,34 @@ export const openChromium = (tones) => chromium.launch({
   args: tones ? [...FLAGS, `--use-file-for-fake-audio-capture=${tones}`] : FLAGS,
 });
 
-/** PulseAudio with a sink that goes nowhere: Firefox' sound stands still without a device. */
-export const openSpeakers = async () => {
+/**
+ * PulseAudio with a sink that goes nowhere: Firefox' sound stands still without a device. With `tones` (a WAV file) it also
+ * has a microphone that plays them again and again.
+ */
+export const openSpeakers = async (tones) => {
   const home = mkdtempSync(join(tmpdir(), "hustings-pulse-"));
   const socket = join(home, "native");
   mkdirSync(join(home, "run"));
+  // The microphone is what is played into a second sink. It is no monitor to its users: browsers offer those last or not at all.
+  const mic = ["module-null-sink sink_name=voice", "module-remap-source master=voice.monitor source_name=microphone", "module-null-sink sink_name=ears"];
+  const modules = tones ? mic : ["module-null-sink"];
   const child = spawn("pulseaudio", ["-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
-    "--load=module-null-sink", `--load=module-native-protocol-unix socket=${socket} auth-anonymous=1`],
+    ...modules.map((one) => `--load=${one}`), `--load=module-native-protocol-unix socket=${socket} auth-anonymous=1`],
   { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: join(home, "run") } });
   let log = "";
   child.stderr.on("data", (text) => { log += text; });
+  const env = { PULSE_SERVER: `unix:${socket}` };
+  const all = { ...process.env, ...env };
   await until("the sound device", () => {
     if (child.exitCode !== null) throw new Error(log);
     return existsSync(socket);
   });
-  return { env: { PULSE_SERVER: `unix:${socket}` }, close: () => { child.kill(); rmSync(home, { recursive: true, force: true }); } };
+  let voice;
+  if (tones) {
+    for (const [what, which] of [["sink", "ears"], ["source", "microphone"]]) execFileSync("pactl", [`set-default-${what}`, which], { env: all, timeout: 5000 });
+    voice = spawn("ffmpeg", ["-nostdin", "-v", "error", "-stream_loop", "-1", "-i", tones, "-f", "pulse", "-device", "voice", "tones"], { stdio: "ignore", env: all });
+  }
+  return { env, close: () => { voice?.kill(); child.kill(); rmSync(home, { recursive: true, force: true }); } };
 };
 
 export const openFirefox = (env) => puppeteer.launch({
@@ -42,7 +55,11 @@ export const openFirefox = (env) => puppeteer.launch({
   executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
   headless: true,
   env: { ...process.env, ...env },
-  extraPrefsFirefox: { "media.autoplay.default": 0, "media.cubeb.backend": "pulse-rust", "media.cubeb.sandbox": false },
+  extraPrefsFirefox: {
+    "media.autoplay.default": 0, "media.cubeb.backend": "pulse-rust", "media.cubeb.sandbox": false,
+    // The microphone is given without a question, and a peer on loopback may be reached.
+    "media.navigator.permission.disabled": true, "media.peerconnection.ice.loopback": true,
+  },
 });
 
 /** Taps the page's playing <audio> for some seconds: {pcm, rate}. Works in pages of both drivers. */
@@ -52,7 +69,7 @@ export const hear = async (page, seconds) => {
     if (!audio) throw new Error("the page has no sound element");
     if (!window.tap) {
       const context = new AudioContext();
-      const source = audio.captureStream ? context.createMediaStreamSource(audio.captureStream()) : context.createMediaElementSource(audio);
+      const source = audio.srcObject ? context.createMediaStreamSource(audio.srcObject) : audio.captureStream ? context.createMediaStreamSource(audio.captureStream()) : context.createMediaElementSource(audio);
       const node = context.createScriptProcessor(4096, 1, 1);
       source.connect(node);
       node.connect(context.destination);

@@ -5,9 +5,10 @@ import { writeFileSync } from "node:fs";
 
 /** Seconds that each tone of a sequence lasts. */
 export const TONE_S = 0.5;
-/** Hz. Two voices that share no tone and no harmonic near one. */
+/** Hz. Three voices that share no tone. */
 export const HOST_TONES = [440, 620, 830, 1090];
 export const GUEST_TONES = [1500, 1850, 2290, 2770];
+export const THIRD_TONES = [3240, 3690, 4180, 4720];
 const RATE = 48000;
 /** Seconds of one look at the spectrum. */
 const LOOK_S = 0.05;
@@ -87,4 +88,10 @@ export const assertTones = (sound, tones, seconds, shareMin) => {
   const together = inOrder.length * TONE_S;
   if (together < seconds) throw new Error(`${together} s of the tones came in order and time, not ${seconds} s: ${words || "none"} (RMS ${rms(sound.pcm).toFixed(4)})`);
   return found;
+};
+
+/** Nothing of `tones` is in the sound: their share of it stays below two hundredths. */
+export const assertNoTones = (sound, tones) => {
+  const found = stretches(sound, tones, 0.02);
+  if (found.length) throw new Error(`heard, and not to be: ${found.map((one) => `${tones[one.tone]} Hz ${one.at.toFixed(2)}+${one.for.toFixed(2)}`).join(", ")}`);
 };

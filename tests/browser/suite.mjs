@@ -91,7 +91,7 @@ export const openStudio = async (browser, link) => {
 export const takeSeat = async (page) => {
   await page.click("#mic");
   await until("the seat", async () => {
-    const state = await page.textContent("#mic-state");
+    const state = await page.evaluate(() => document.querySelector("#mic-state").textContent);
     if (!/You are muted|You talk, but/.test(state)) throw new Error(`the button says "${state}"`);
     return true;
   });
