@@ -10,7 +10,7 @@ use hustings_control::ids::SpaceId;
 use hustings_control::spaces::Space;
 use hustings_media::fanout::Ring;
 use hustings_media::stage::SourceState;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::stage::StageCall;
 
@@ -78,6 +78,26 @@ impl SpaceHandle {
 
 /// Roster messages an SSE reader may lag behind before it skips to the newest.
 const ROSTER_BACKLOG: usize = 16;
+
+/// Tells what would go on for ever (streams of events) that the node ends. Cheap to clone.
+#[derive(Clone)]
+pub struct Ending(watch::Receiver<bool>);
+
+impl Ending {
+    /// The ending, and the sender that begins it with `true`.
+    pub fn channel() -> (watch::Sender<bool>, Self) {
+        let (begin, begun) = watch::channel(false);
+        (begin, Self(begun))
+    }
+
+    /// Waits until the node begins to end.
+    pub async fn begun(mut self) {
+        if self.0.wait_for(|begun| *begun).await.is_err() {
+            // Nobody is left to begin it.
+            std::future::pending().await
+        }
+    }
+}
 
 /// All spaces of this node, swapped as a whole when one is made.
 #[derive(Default)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Command as SpaceCommand, Role};
+use tokio::sync::watch;
 
 use crate::api::{self, App, auth};
 use crate::archive::Archive;
@@ -19,13 +20,17 @@ use crate::edge::tls::TlsFiles;
 use crate::edge::{Edge, EdgeConfig};
 use crate::house::{HouseListener, TlsAcceptor};
 use crate::ingest::Ingest;
-use crate::live::Directory;
+use crate::live::{Directory, Ending};
 use crate::stage::StageHost;
 use crate::store::{DataLock, Store};
 use crate::{ops, pages};
 
 /// What a request under way on the house's listeners is given at the end.
-const STOP_GRACE: Duration = Duration::from_secs(3);
+const STOP_GRACE: Duration = Duration::from_secs(1);
+/// What speakers' sessions are given to say goodbye; who is not reached then finds out by silence.
+const GOODBYE_DEADLINE: Duration = Duration::from_millis(500);
+/// What files that are just read or decoded are given when all else has ended.
+const THREADS_GRACE: Duration = Duration::from_millis(200);
 /// Between looks for recordings that are older than `--keep-recordings`.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3_600);
 /// Threads of the house: stages, ingest, studio and operator. The crowd has threads of its own.
@@ -55,22 +60,26 @@ fn serve(config: Serve) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("the house's threads cannot be started")?;
-    house.block_on(async {
-        let mut ending = Ending::listen()?;
+    let served = house.block_on(async {
+        let mut ending = EndingSignal::listen()?;
         let node = Node::start(config).await?;
         node.greet().await?;
         ending.wait().await;
         println!("Ending: recordings are closed and everyone is told.");
         node.stop().await;
         Ok(())
-    })
+    });
+    house.shutdown_timeout(THREADS_GRACE);
+    served
 }
 
 /// A running node.
 pub struct Node {
     app: App,
     config: Serve,
-    edge: Arc<Edge>,
+    edge: Edge,
+    /// Begins the end of all event streams.
+    ending: watch::Sender<bool>,
     stages: StageHost,
     stage_listener: HouseListener,
     operator_listener: HouseListener,
@@ -113,7 +122,9 @@ impl Node {
             clock,
         )
         .await?;
+        let (ending, begun) = Ending::channel();
         let app = App {
+            ending: begun,
             desk,
             directory: Arc::clone(&directory),
             archive,
@@ -130,12 +141,7 @@ impl Node {
             tls: tls.clone(),
             shards: shards(),
         };
-        let edge = Arc::new(Edge::start(
-            edge,
-            directory,
-            pages::public_router(app.clone()),
-            clock,
-        )?);
+        let edge = Edge::start(edge, directory, pages::public_router(app.clone()), clock)?;
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
         let stage_listener = listen(
             "stage",
@@ -144,7 +150,7 @@ impl Node {
             rooms,
         )
         .await?;
-        let operations = ops::router(app.clone(), Arc::clone(&edge));
+        let operations = ops::router(app.clone(), edge.meter());
         let operator_listener = listen("operator", config.operator, None, operations).await?;
         let chores = begin_chores(&app, &config);
         let _lock = lock;
@@ -152,6 +158,7 @@ impl Node {
             app,
             config,
             edge,
+            ending,
             stages,
             stage_listener,
             operator_listener,
@@ -234,23 +241,36 @@ impl Node {
         self.stage_listener.address
     }
 
-    /// Speakers are told first, then stages push their last pages and close recordings, then listeners are served to the
-    /// end of their rings.
+    /// In order: event streams end, speakers are told, stages push their last pages and recordings are on the disk, then
+    /// listeners are served to the end of their rings. The house takes no new requests meanwhile. Under 2 s when the disk
+    /// answers.
     pub async fn stop(mut self) {
+        self.ending.send_replace(true);
         self.chores.abort_all();
-        self.app.ingest.stop().await;
-        self.stages.stop().await;
-        self.stage_listener.stop(STOP_GRACE).await;
-        self.operator_listener.stop(STOP_GRACE).await;
-        let edge = self.edge;
-        // The threads of the edge are joined; that may take seconds and must not hold a runtime's thread.
-        let _ = tokio::task::spawn_blocking(move || match Arc::try_unwrap(edge) {
-            Ok(edge) => edge.stop(),
-            Err(_) => tracing::warn!(
-                "a metrics request still holds the edge; its threads end with the process"
-            ),
-        })
-        .await;
+        let Self {
+            app, stages, edge, ..
+        } = self;
+        let sound = async {
+            if tokio::time::timeout(GOODBYE_DEADLINE, app.ingest.stop())
+                .await
+                .is_err()
+            {
+                tracing::warn!("not every speaker could be told of the end");
+            }
+            stages.stop().await;
+            // The threads of the edge are joined; that takes a moment and must not hold a runtime's thread.
+            if tokio::task::spawn_blocking(move || edge.stop())
+                .await
+                .is_err()
+            {
+                tracing::error!("the public listener's end failed");
+            }
+        };
+        tokio::join!(
+            sound,
+            self.stage_listener.stop(STOP_GRACE),
+            self.operator_listener.stop(STOP_GRACE)
+        );
     }
 }
 
@@ -324,12 +344,12 @@ async fn expire_recordings(app: App, days: u32) {
 }
 
 /// SIGTERM, or Ctrl-C at a terminal.
-struct Ending {
+struct EndingSignal {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
-impl Ending {
+impl EndingSignal {
     fn listen() -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {

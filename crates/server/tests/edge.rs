@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_world::{
-    Client, PATIENCE, World, add_space, eventually, fresh_rings, ogg_start, page, stream_start,
+    Client, PATIENCE, STUCK, World, add_space, eventually, fresh_rings, ogg_start, page,
+    stream_start,
 };
 use hustings_control::spaces::Phase;
 
@@ -144,6 +145,46 @@ fn pipelined_requests_are_answered_in_order() {
     let mut world = World::tls(1);
     world.push(10);
     pipelined(&mut world.connect_tls());
+}
+
+#[test]
+fn pages_that_hold_their_threads_hold_up_no_sound() {
+    let mut world = World::plain(1);
+    world.push(10);
+    let mut inside = world.connect();
+    inside.get("/s/town-hall/live.ogg");
+    inside.expect(&ogg_start());
+    expect_pages(&mut inside, 0..10);
+    // As many as there are threads for pages.
+    let mut stuck: Vec<_> = (0..2).map(|_| world.connect()).collect();
+    for client in &mut stuck {
+        client.get("/stuck");
+    }
+    let state = STUCK.0.lock().expect("whole");
+    let (mut state, waited) = STUCK
+        .1
+        .wait_timeout_while(state, PATIENCE, |state| state.0 < 2)
+        .expect("whole");
+    assert!(!waited.timed_out(), "the pages never began");
+    for number in 10..15 {
+        world.push(1);
+        expect_pages(&mut inside, number..number + 1);
+    }
+    let mut newcomer = world.connect();
+    newcomer.get("/s/town-hall/live.ogg");
+    newcomer.expect(&ogg_start());
+    expect_pages(&mut newcomer, 0..15);
+    let mut waiting = world.connect();
+    waiting.get("/hello");
+    state.1 = true;
+    drop(state);
+    STUCK.1.notify_all();
+    for client in &mut stuck {
+        assert!(client.head().starts_with("HTTP/1.1 200 OK\r\n"));
+        client.expect(b"at last");
+    }
+    waiting.head();
+    waiting.expect(b"hello, page");
 }
 
 #[test]

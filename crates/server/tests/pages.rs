@@ -45,6 +45,7 @@ impl House {
         .await
         .unwrap();
         let app = App {
+            ending: hustings::live::Ending::channel().1,
             desk,
             directory,
             archive: Archive::open(data.path()).unwrap(),

@@ -28,7 +28,7 @@ use crate::archive::Archive;
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::ingest::Ingest;
-use crate::live::Directory;
+use crate::live::{Directory, Ending};
 
 /// What handlers of every listener share.
 #[derive(Clone)]
@@ -39,6 +39,8 @@ pub struct App {
     pub ingest: Ingest,
     pub keys: Arc<auth::Keys>,
     pub clock: Clock,
+    /// Event streams end when this begins.
+    pub ending: Ending,
     /// Without a trailing slash, such as http://127.0.0.1:8080 .
     pub public_url: Arc<str>,
     pub stage_url: Arc<str>,

@@ -44,8 +44,12 @@ pub(super) async fn events(State(door): State<Door>, at: InSpace) -> Answer<impl
         .try_acquire_owned()
         .map_err(|_| Problem::busy("too many studios are open; this page tries again"))?;
     let (to, from) = mpsc::channel(WAITING_MAX);
+    let ending = at.app.ending.clone().begun();
     tokio::spawn(async move {
-        follow(at, to).await;
+        tokio::select! {
+            () = follow(at, to) => {}
+            () = ending => {}
+        }
         drop(place);
     });
     let stream = tokio_stream::StreamExt::map(ReceiverStream::new(from), Ok::<_, Infallible>);

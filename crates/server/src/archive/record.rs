@@ -30,8 +30,13 @@ pub struct Recording {
     stop: mpsc::Sender<Stop>,
 }
 
-/// Asks the writer to close the file; where the answer goes.
-type Stop = oneshot::Sender<Result<(String, u64), ArchiveError>>;
+/// What the writer is told at the end, and where its answer goes.
+enum Stop {
+    /// Close the file: the space is over.
+    Close(oneshot::Sender<Result<(String, u64), ArchiveError>>),
+    /// Let it go as it is, all of it on the disk: the node ends, and the next one goes on with it.
+    Leave(oneshot::Sender<()>),
+}
 
 impl Recording {
     pub(super) fn start(
@@ -61,8 +66,17 @@ impl Recording {
     pub async fn finish(self) -> Result<(String, u64), ArchiveError> {
         let gone = || ArchiveError::Disk(io::Error::other("the recorder has ended before"));
         let (reply, answer) = oneshot::channel();
-        self.stop.send(reply).map_err(|_| gone())?;
+        self.stop.send(Stop::Close(reply)).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// Waits until the ring's pages up to now are on the disk, and leaves the file for the node's next run.
+    pub async fn leave(self) {
+        let (reply, left) = oneshot::channel();
+        if self.stop.send(Stop::Leave(reply)).is_ok() {
+            // A writer that is gone has nothing more to write.
+            let _ = left.await;
+        }
     }
 }
 
@@ -87,7 +101,13 @@ impl Writer {
             match stopped.recv_timeout(if result.is_err() { RETRY } else { POLL }) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.leave(),
-                Ok(reply) => return self.close(reply),
+                Ok(Stop::Close(reply)) => return self.close(reply),
+                Ok(Stop::Leave(reply)) => {
+                    self.leave();
+                    // Who no longer waits is told nothing.
+                    let _ = reply.send(());
+                    return;
+                }
             }
         }
     }
@@ -148,7 +168,7 @@ impl Writer {
         lock(&self.inner.troubles).remove(&self.space);
     }
 
-    fn close(mut self, reply: Stop) {
+    fn close(mut self, reply: oneshot::Sender<Result<(String, u64), ArchiveError>>) {
         // Should the disk refuse the last pages, the file is closed with what it has.
         let last = self.write_all(&mut Instant::now());
         lock(&self.inner.troubles).remove(&self.space);

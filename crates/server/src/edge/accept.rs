@@ -10,6 +10,7 @@ use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -17,12 +18,12 @@ use super::answers::{self, Answer};
 use super::counters::add;
 use super::door::{self, Counted, Silent};
 use super::head::{self, BadHead, Method, SoundRequest};
-use super::http::{self, Ending};
+use super::http::{self, Ending, HttpSeat};
 use super::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, BACKLOG, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
-    HTTP_MAX, SILENT_DROPPED_WHEN_SHORT,
+    SILENT_DROPPED_WHEN_SHORT,
 };
-use super::shard_loop::{HttpSeat, Local};
+use super::shard_loop::{Local, Returned};
 use super::socket::Stream;
 use super::sound::{self, Decision};
 
@@ -82,17 +83,20 @@ fn welcome(local: &Rc<Local>, tcp: TcpStream, peer: SocketAddr) {
     let number = local.door.borrow_mut().number();
     let silent = Silent::new(Rc::clone(local), number);
     let counted = Counted::new(Arc::clone(&local.counters));
-    let life = connection(Rc::clone(local), tcp, peer, silent);
-    let task = tokio::task::spawn_local(async move {
-        let _counted = counted;
-        life.await;
-    });
+    let life = connection(Rc::clone(local), tcp, peer, silent, counted);
+    let task = tokio::task::spawn_local(life);
     let dropped = door::note(&local.door, number, task.abort_handle());
     add(&local.counters.refused, dropped);
 }
 
-/// The whole life of a connection that is not a listener. A listener's ends with its join.
-async fn connection(local: Rc<Local>, tcp: TcpStream, peer: SocketAddr, silent: Silent) {
+/// From the first byte to a listener's row, a refusal, or the threads that answer pages.
+async fn connection(
+    local: Rc<Local>,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    silent: Silent,
+    counted: Counted,
+) {
     let Some(mut stream) = shake_hands(&local, tcp).await else {
         return;
     };
@@ -113,14 +117,43 @@ async fn connection(local: Rc<Local>, tcp: TcpStream, peer: SocketAddr, silent: 
         drop(silent);
         return listen(&local, stream, &request).await;
     }
-    let Some(seat) = HttpSeat::take(&local, HTTP_MAX) else {
+    let Some(seat) = HttpSeat::take(&local.counters) else {
         return turn_away(&local, stream, answers::FULL, false).await;
     };
-    drop(silent);
-    let ending = http::serve(&local, stream, Bytes::from(head.bytes), ConnectInfo(peer)).await;
-    drop(seat);
-    if let Ending::Sound(stream, request) = ending {
-        listen(&local, stream, &request).await;
+    let (pages, stop, back) = (
+        local.pages.clone(),
+        local.stop.clone(),
+        local.returning.clone(),
+    );
+    let before = Bytes::from(head.bytes);
+    local.page_threads.spawn(async move {
+        let ending = http::serve(pages, stop, seat, stream, before, ConnectInfo(peer)).await;
+        if let Ending::Sound(stream, request) = ending {
+            // A shard that has ended takes nobody back: the connection closes.
+            let _ = back
+                .send(Returned {
+                    stream,
+                    request,
+                    counted,
+                })
+                .await;
+        }
+    });
+}
+
+/// Takes back the connections that HTTP read and that now ask for sound.
+pub(super) async fn take_back(local: Rc<Local>, mut returned: mpsc::Receiver<Returned>) {
+    while let Some(Returned {
+        stream,
+        request,
+        counted,
+    }) = returned.recv().await
+    {
+        let local = Rc::clone(&local);
+        tokio::task::spawn_local(async move {
+            let _counted = counted;
+            listen(&local, stream, &request).await;
+        });
     }
 }
 

@@ -1,15 +1,19 @@
 //! Everything that is not sound: hyper reads the connection, axum answers. A later request on it that asks for sound
-//! takes the connection back out of hyper.
+//! takes the connection back out of hyper, and the connection goes back to its shard.
+//!
+//! This runs on threads of its own (`PageThreads`): a page that takes long, or many of them, hold up no sweep. The socket
+//! stays registered with its shard, which costs that one wake-up for each request and saves moving it twice.
 //!
 //! How: the service parks such a request and never answers it. When hyper then waits, and all it wrote before has left
 //! for the socket, the connection is taken apart and goes on as a listener's.
 
-use std::cell::RefCell;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use axum::body::Body;
@@ -20,14 +24,80 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::counters::ShardCounters;
 use super::head::SoundRequest;
 use super::limits::{
-    HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
+    HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, HTTP_MAX, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
+    PAGE_BLOCKING_THREADS_MAX, PAGE_THREADS,
 };
-use super::shard_loop::Local;
 use super::socket::{Rewound, Stream};
+
+/// The threads that answer pages for all shards. Dropping ends them without waiting.
+pub(super) struct PageThreads(Option<Runtime>);
+
+impl PageThreads {
+    pub(super) fn start() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(PAGE_THREADS)
+            .max_blocking_threads(PAGE_BLOCKING_THREADS_MAX)
+            .thread_name("pages")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    pub(super) fn handle(&self) -> Option<Handle> {
+        self.0.as_ref().map(|runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for PageThreads {
+    /// A runtime that is merely dropped waits for its threads, and must not be where others run.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A seat among the connections of one shard that HTTP reads, given back when dropped.
+pub(super) struct HttpSeat {
+    counters: Arc<ShardCounters>,
+    crowded: bool,
+}
+
+impl HttpSeat {
+    /// Called by the shard's thread only, so that nobody takes a seat between the look and the taking.
+    pub(super) fn take(counters: &Arc<ShardCounters>) -> Option<Self> {
+        let taken = counters.http_connections.load(Relaxed);
+        if taken >= HTTP_MAX {
+            return None;
+        }
+        counters.http_connections.fetch_add(1, Relaxed);
+        Some(Self {
+            counters: Arc::clone(counters),
+            crowded: taken >= HTTP_CROWDED,
+        })
+    }
+
+    fn keep_alive(&self) -> std::time::Duration {
+        if self.crowded {
+            KEEP_ALIVE_CROWDED
+        } else {
+            KEEP_ALIVE
+        }
+    }
+}
+
+impl Drop for HttpSeat {
+    fn drop(&mut self) {
+        self.counters.http_connections.fetch_sub(1, Relaxed);
+    }
+}
 
 /// How a connection that HTTP read came to its end.
 pub(super) enum Ending {
@@ -36,25 +106,30 @@ pub(super) enum Ending {
     Sound(Stream, SoundRequest),
 }
 
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>>>;
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
 /// Serves until the connection ends, asks for sound, or the edge stops.
 pub(super) async fn serve(
-    local: &Rc<Local>,
+    pages: axum::Router,
+    mut stop: watch::Receiver<bool>,
+    seat: HttpSeat,
     stream: Stream,
     before: Bytes,
     peer: ConnectInfo<SocketAddr>,
 ) -> Ending {
-    let parked: Rc<RefCell<Option<SoundRequest>>> = Rc::default();
+    let parked: Arc<Mutex<Option<SoundRequest>>> = Arc::default();
     let service = {
-        let (parked, pages) = (Rc::clone(&parked), local.pages.clone());
+        let parked = Arc::clone(&parked);
         service_fn(move |mut request: Request<Incoming>| -> Answering {
             let target = request
                 .uri()
                 .path_and_query()
                 .map_or("/", |target| target.as_str());
             if let Some(sound) = SoundRequest::parse(request.method().as_str(), target) {
-                parked.replace(Some(sound));
+                parked
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .replace(sound);
                 return Box::pin(std::future::pending());
             }
             request.extensions_mut().insert(peer);
@@ -63,24 +138,20 @@ pub(super) async fn serve(
     };
     let io = Rewound::new(before, stream);
     let flushed = io.flushed();
-    let keep_alive = if local.http.get() >= HTTP_CROWDED {
-        KEEP_ALIVE_CROWDED
-    } else {
-        KEEP_ALIVE
-    };
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(keep_alive)
+        .header_read_timeout(seat.keep_alive())
         .max_buf_size(HTTP_BUFFER_MAX)
         .max_headers(HEAD_LINES_MAX);
     let mut connection = http.serve_connection(TokioIo::new(io), service);
-    let mut stop = local.stop.clone();
     let mut stopping = false;
     loop {
         let mut step = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
             // An error is the peer's (gone, malformed, late): hyper has answered what can be answered.
             Poll::Ready(_) => Poll::Ready(None),
-            Poll::Pending if flushed.get() => parked
+            Poll::Pending if flushed.load(Relaxed) => parked
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
                 .take()
                 .map_or(Poll::Pending, |sound| Poll::Ready(Some(sound))),
             Poll::Pending => Poll::Pending,

@@ -13,9 +13,16 @@ pub(super) const SILENT_MAX: usize = 2_048;
 /// Silent connections dropped at once, oldest first, when files run short.
 pub(super) const SILENT_DROPPED_WHEN_SHORT: usize = 16;
 /// Connections of one shard that are read by HTTP (pages, replays, roster events); one more is answered 503.
-pub(super) const HTTP_MAX: usize = 8_192;
+pub(super) const HTTP_MAX: u64 = 8_192;
 /// From so many on, new ones are kept alive only for `KEEP_ALIVE_CROWDED`, so that idle ones make room.
-pub(super) const HTTP_CROWDED: usize = HTTP_MAX / 4;
+pub(super) const HTTP_CROWDED: u64 = HTTP_MAX / 4;
+/// Threads that answer pages, for all shards together. Two, so that one page that takes long does not hold up the rest;
+/// not more, so that a flood of pages takes no more than two cores' time from the sound.
+pub(super) const PAGE_THREADS: usize = 2;
+/// Threads that read files for them (replays, waveforms); one more read waits.
+pub(super) const PAGE_BLOCKING_THREADS_MAX: usize = 8;
+/// Connections on their way from the pages' threads back to one shard; one more waits there.
+pub(super) const RETURNS_MAX: usize = 1_024;
 /// Listeners of one shard; one more is answered 503. Open files end sooner on most machines.
 pub(super) const LISTENERS_MAX: usize = 131_072;
 /// Rings that one shard holds listeners on: three for each space a node may have, and those that are ending. A listener
@@ -60,9 +67,10 @@ pub(super) const BURST_SPARE_MS: u64 = 300;
 
 /// Milliseconds between sweeps at most while the edge stops, so that the end of the sound goes out soon.
 pub(super) const STOP_SWEEP_MS: u64 = 20;
-/// Time that listeners get to be sent the rest of their rings when the edge stops.
-pub(super) const STOP_LISTENERS: Duration = Duration::from_millis(4_000);
+/// Time that listeners get to be sent the rest of their rings when the edge stops. Who takes nothing for so long has
+/// stood still before, and a node that is told to end ends within 2 s.
+pub(super) const STOP_LISTENERS: Duration = Duration::from_millis(1_000);
 /// Time that running page requests get after that.
-pub(super) const STOP_HTTP: Duration = Duration::from_millis(900);
+pub(super) const STOP_HTTP: Duration = Duration::from_millis(500);
 /// Time between looks at the certificate's files.
 pub(super) const TLS_WATCH: Duration = Duration::from_secs(5);

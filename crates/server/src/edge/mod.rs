@@ -25,6 +25,7 @@ use std::thread::JoinHandle;
 use tokio::sync::watch;
 
 use self::counters::ShardCounters;
+use self::http::PageThreads;
 use self::shard_loop::ShardSeed;
 use self::tls::TlsFiles;
 use crate::clock::Clock;
@@ -44,7 +45,7 @@ pub enum EdgeError {
     Bind(SocketAddr, std::io::Error),
     #[error("the TLS files cannot be used: {0}")]
     Tls(String),
-    #[error("a shard's thread cannot be started: {0}")]
+    #[error("a thread of the public listener cannot be started: {0}")]
     Thread(std::io::Error),
 }
 
@@ -71,10 +72,21 @@ pub struct EdgeStats {
     pub accept_pauses: u64,
 }
 
+/// Reads what the shards count; cheap to clone, and holds nothing of the edge but its numbers.
+#[derive(Clone)]
+pub struct EdgeMeter(Arc<[Arc<ShardCounters>]>);
+
+impl EdgeMeter {
+    pub fn stats(&self) -> EdgeStats {
+        counters::together(self.0.iter().map(Arc::as_ref))
+    }
+}
+
 /// The running listener. Dropped without `stop`, its threads end at once.
 pub struct Edge {
     address: SocketAddr,
-    counters: Vec<Arc<ShardCounters>>,
+    meter: EdgeMeter,
+    page_threads: PageThreads,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -98,21 +110,30 @@ impl Edge {
             .map_or(Ok(config.listen), std::net::TcpListener::local_addr)
             .map_err(unusable)?;
         let (stop, stopped) = watch::channel(false);
+        let counters: Arc<[_]> = listeners
+            .iter()
+            .map(|_| Arc::new(ShardCounters::default()))
+            .collect();
+        let page_threads = PageThreads::start().map_err(EdgeError::Thread)?;
+        let handle = page_threads.handle().ok_or_else(|| {
+            EdgeError::Thread(std::io::Error::other("the pages' threads have ended"))
+        })?;
         let mut edge = Self {
             address,
-            counters: Vec::new(),
+            meter: EdgeMeter(Arc::clone(&counters)),
+            page_threads,
             stop,
             threads: Vec::new(),
         };
-        for (number, listener) in listeners.into_iter().enumerate() {
-            let counters = Arc::new(ShardCounters::default());
-            edge.counters.push(Arc::clone(&counters));
+        for (number, (listener, counters)) in listeners.into_iter().zip(counters.iter()).enumerate()
+        {
             let seed = ShardSeed {
                 listener,
                 directory: Arc::clone(&directory),
                 pages: pages.clone(),
+                page_threads: handle.clone(),
                 clock,
-                counters,
+                counters: Arc::clone(counters),
                 tls: tls.clone(),
                 watches_tls: number == 0,
                 stop: stopped.clone(),
@@ -134,18 +155,29 @@ impl Edge {
     }
 
     pub fn stats(&self) -> EdgeStats {
-        counters::together(self.counters.iter().map(Arc::as_ref))
+        self.meter.stats()
     }
 
-    /// Ends after the rings are closed and sent, at most 5 s. Blocks: on a runtime's thread, call it where blocking is
+    /// For whoever tells of the edge while it runs, and must not keep it from ending.
+    pub fn meter(&self) -> EdgeMeter {
+        self.meter.clone()
+    }
+
+    /// Ends after the rings are closed and sent, at most 2 s. Blocks: on a runtime's thread, call it where blocking is
     /// allowed.
     pub fn stop(self) {
-        let Self { stop, threads, .. } = self;
+        let Self {
+            stop,
+            threads,
+            page_threads,
+            ..
+        } = self;
         stop.send_replace(true);
         for thread in threads {
             if thread.join().is_err() {
                 tracing::error!("a shard of the public listener had panicked");
             }
         }
+        drop(page_threads);
     }
 }

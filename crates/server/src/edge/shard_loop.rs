@@ -1,6 +1,6 @@
-//! The thread of one shard: accepts, page requests and sweeps take turns on one core.
+//! The thread of one shard: accepts, heads and sweeps take turns on one core. Pages are answered elsewhere (`http`).
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,15 +8,18 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::accept;
 use super::counters::ShardCounters;
 use super::crowd::Crowd;
-use super::door::Door;
-use super::limits::{STOP_HTTP, STOP_LISTENERS, STOP_SWEEP_MS, TLS_WATCH};
+use super::door::{Counted, Door};
+use super::head::SoundRequest;
+use super::limits::{RETURNS_MAX, STOP_HTTP, STOP_LISTENERS, STOP_SWEEP_MS, TLS_WATCH};
+use super::socket::Stream;
 use super::tls::TlsFiles;
 use crate::clock::Clock;
 use crate::live::Directory;
@@ -26,6 +29,7 @@ pub(super) struct ShardSeed {
     pub(super) listener: std::net::TcpListener,
     pub(super) directory: Arc<Directory>,
     pub(super) pages: axum::Router,
+    pub(super) page_threads: Handle,
     pub(super) clock: Clock,
     pub(super) counters: Arc<ShardCounters>,
     pub(super) tls: Option<Arc<TlsFiles>>,
@@ -39,13 +43,22 @@ pub(super) struct ShardSeed {
 pub(super) struct Local {
     pub(super) crowd: RefCell<Crowd>,
     pub(super) door: RefCell<Door>,
-    pub(super) http: Cell<usize>,
     pub(super) directory: Arc<Directory>,
     pub(super) pages: axum::Router,
+    pub(super) page_threads: Handle,
+    /// Where the threads of the pages give back a connection that asks for sound.
+    pub(super) returning: mpsc::Sender<Returned>,
     pub(super) clock: Clock,
     pub(super) counters: Arc<ShardCounters>,
     pub(super) tls: Option<Arc<TlsFiles>>,
     pub(super) stop: watch::Receiver<bool>,
+}
+
+/// A connection that HTTP read, and that now asks for sound.
+pub(super) struct Returned {
+    pub(super) stream: Stream,
+    pub(super) request: SoundRequest,
+    pub(super) counted: Counted,
 }
 
 /// The body of the thread; returns when the edge stops.
@@ -59,12 +72,14 @@ pub(super) fn run(seed: ShardSeed) -> io::Result<()> {
 
 async fn shard(seed: ShardSeed) -> io::Result<()> {
     let listener = TcpListener::from_std(seed.listener)?;
+    let (returning, returned) = mpsc::channel(RETURNS_MAX);
     let local = Rc::new(Local {
         crowd: RefCell::new(Crowd::new(Arc::clone(&seed.counters))),
         door: RefCell::default(),
-        http: Cell::new(0),
         directory: seed.directory,
         pages: seed.pages,
+        page_threads: seed.page_threads,
+        returning,
         clock: seed.clock,
         counters: seed.counters,
         tls: seed.tls,
@@ -73,6 +88,7 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
     if let Some(files) = local.tls.clone().filter(|_| seed.watches_tls) {
         tokio::task::spawn_local(watch_tls(files));
     }
+    tokio::task::spawn_local(accept::take_back(Rc::clone(&local), returned));
     let accepting = tokio::task::spawn_local(accept::run(Rc::clone(&local), listener));
     let in_order = sweep_until_stopped(&local).await;
     accepting.abort();
@@ -80,7 +96,7 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
         sweep_to_the_end(&local).await;
         // Kept-alive connections end by themselves when told; a page that takes longer is cut.
         let _ = timeout(STOP_HTTP, async {
-            while local.http.get() > 0 {
+            while local.counters.http_connections.load(Relaxed) > 0 {
                 sleep(Duration::from_millis(STOP_SWEEP_MS)).await;
             }
         })
@@ -120,26 +136,5 @@ async fn watch_tls(files: Arc<TlsFiles>) {
     loop {
         sleep(TLS_WATCH).await;
         files.reload_if_changed();
-    }
-}
-
-/// A seat among the connections that HTTP reads, given back when dropped.
-pub(super) struct HttpSeat(Rc<Local>);
-
-impl HttpSeat {
-    pub(super) fn take(local: &Rc<Local>, seats_max: usize) -> Option<Self> {
-        if local.http.get() >= seats_max {
-            return None;
-        }
-        local.http.set(local.http.get() + 1);
-        local.counters.http_connections.fetch_add(1, Relaxed);
-        Some(Self(Rc::clone(local)))
-    }
-}
-
-impl Drop for HttpSeat {
-    fn drop(&mut self) {
-        self.0.http.set(self.0.http.get().saturating_sub(1));
-        self.0.counters.http_connections.fetch_sub(1, Relaxed);
     }
 }

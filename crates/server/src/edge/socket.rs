@@ -1,11 +1,11 @@
 //! The two faces of a connection: a stream that is read and written while it asks (`Stream`, `Rewound`), and a socket
 //! in a shard that is only written to (`ListenerSocket`).
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io::{self, IoSlice, Write};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -107,7 +107,7 @@ impl AsyncWrite for Stream {
 pub(super) struct Rewound {
     before: Bytes,
     stream: Stream,
-    flushed: Rc<Cell<bool>>,
+    flushed: Arc<AtomicBool>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -116,14 +116,14 @@ impl Rewound {
         Self {
             before,
             stream,
-            flushed: Rc::new(Cell::new(true)),
+            flushed: Arc::new(AtomicBool::new(true)),
             stalled: None,
         }
     }
 
     /// True while nothing written is still on its way to the socket.
-    pub(super) fn flushed(&self) -> Rc<Cell<bool>> {
-        Rc::clone(&self.flushed)
+    pub(super) fn flushed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flushed)
     }
 
     pub(super) fn into_stream(self) -> Stream {
@@ -172,7 +172,7 @@ impl AsyncWrite for Rewound {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.flushed.set(false);
+        this.flushed.store(false, Relaxed);
         let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
         this.watch(cx, poll)
     }
@@ -183,7 +183,7 @@ impl AsyncWrite for Rewound {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        this.flushed.set(false);
+        this.flushed.store(false, Relaxed);
         let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
         this.watch(cx, poll)
     }
@@ -195,7 +195,7 @@ impl AsyncWrite for Rewound {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.stream).poll_flush(cx);
-        this.flushed.set(poll.is_ready());
+        this.flushed.store(poll.is_ready(), Relaxed);
         this.watch(cx, poll)
     }
 

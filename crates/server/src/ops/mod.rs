@@ -3,8 +3,6 @@
 pub mod log;
 mod metrics;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -12,15 +10,15 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use crate::api::App;
-use crate::edge::Edge;
+use crate::edge::EdgeMeter;
 
 #[derive(Clone)]
 struct Operator {
     app: App,
-    edge: Arc<Edge>,
+    edge: EdgeMeter,
 }
 
-pub fn router(app: App, edge: Arc<Edge>) -> Router {
+pub fn router(app: App, edge: EdgeMeter) -> Router {
     Router::new()
         .route("/metrics", get(scrape))
         .route("/healthz", get(async || "alive\n"))

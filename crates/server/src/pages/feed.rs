@@ -66,6 +66,8 @@ pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Re
             let _held = &seat;
             Ok::<_, Infallible>(Event::default().data(String::from_utf8_lossy(&json)))
         });
+    // A browser comes back by itself; an ending node must not wait for it.
+    let stream = futures_util::StreamExt::take_until(stream, app.ending.clone().begun());
     let sse = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEPALIVE));
     (
         [

@@ -27,6 +27,8 @@ const RESTART_AFTER: Duration = Duration::from_millis(100);
 const EPOCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A recording that cannot be closed within this is left to the next start.
 const FINISH_DEADLINE: Duration = Duration::from_secs(10);
+/// A node that ends waits so long for the disk to take what was recorded.
+const LEAVE_DEADLINE: Duration = Duration::from_secs(1);
 /// Samples (2 s). The stored media time may be this much older than what was played before a crash, and it must not go back.
 const MEDIA_TIME_MARGIN: u64 = 96_000;
 
@@ -105,11 +107,13 @@ impl Keeper {
             tokio::time::sleep(RESTART_AFTER).await;
         };
         recording_on.store(false, Ordering::Relaxed);
-        if let Some(recording) = recording.filter(|_| outcome == Outcome::Over) {
-            self.finish(&handle.id, recording).await;
-        }
         for ring in [&rings.ogg, &rings.webm, &rings.mp4] {
             ring.close();
+        }
+        match (recording, outcome) {
+            (Some(recording), Outcome::Over) => self.finish(&handle.id, recording).await,
+            (Some(recording), Outcome::Stopped) => self.leave(&handle.id, recording).await,
+            (None, _) => {}
         }
         handle.rings.store(Arc::new(None));
         handle.levels.store(Arc::new(Vec::new()));
@@ -147,6 +151,16 @@ impl Keeper {
                 tracing::error!(space = %handle.id, %error, "the space is not recorded");
                 None
             }
+        }
+    }
+
+    /// The space goes on when the node starts again; its recording too.
+    async fn leave(&self, id: &SpaceId, recording: Recording) {
+        if tokio::time::timeout(LEAVE_DEADLINE, recording.leave())
+            .await
+            .is_err()
+        {
+            tracing::error!(space = %id, "the disk did not take the end of the recording in time");
         }
     }
 

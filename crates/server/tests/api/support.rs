@@ -44,6 +44,7 @@ impl Node {
         let listener = tokio::net::TcpListener::bind(any).await.unwrap();
         let address = listener.local_addr().unwrap();
         let app = App {
+            ending: hustings::live::Ending::channel().1,
             desk,
             directory,
             archive: Archive::open(data).unwrap(),

@@ -4,8 +4,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::routing::get;
@@ -62,6 +62,7 @@ impl World {
         let pages = axum::Router::new()
             .route("/hello", get(|| async { "hello, page" }))
             .route("/large", get(|| async { vec![b'x'; 3_000_000] }))
+            .route("/stuck", get(stuck))
             .route(
                 "/echo",
                 axum::routing::post(|body: Bytes| async move { body }),
@@ -133,6 +134,18 @@ impl World {
     pub(crate) fn listening(&self) -> u64 {
         self.handle.counts.listening.load(Relaxed)
     }
+}
+
+/// How many `/stuck` pages hold a thread, and whether they may go on.
+pub(crate) static STUCK: (Mutex<(usize, bool)>, Condvar) = (Mutex::new((0, false)), Condvar::new());
+
+/// A page that takes its thread with it, as one that computes for long does.
+async fn stuck() -> &'static str {
+    let mut state = STUCK.0.lock().expect("whole");
+    state.0 += 1;
+    STUCK.1.notify_all();
+    drop(STUCK.1.wait_while(state, |state| !state.1).expect("whole"));
+    "at last"
 }
 
 pub(crate) type TlsClient = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;

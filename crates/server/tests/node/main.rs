@@ -1,0 +1,7 @@
+//! The real binary, from outside: how it starts, what it says when it cannot, what it bears, how it ends.
+
+#[path = "../ingest_peer/mod.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod ingest_peer;
+mod stop;
+mod world;
