@@ -6,6 +6,7 @@ import { Player } from "./player.js";
 import { show, latest } from "./roster.js";
 import { replay } from "./replay.js";
 import { hands } from "./hand.js";
+import { reactions, shown as reacted } from "./react.js";
 
 const base = `/s/${data.space}`;
 const title = data.title;
@@ -110,6 +111,7 @@ const take = (roster) => {
   const level = show(roster, player.wanted);
   if (button && player.state === "playing") button.querySelector(".eye").style.setProperty("--level", matchMedia("(prefers-reduced-motion: reduce)").matches ? 0.4 : level / 9);
   part?.roster(roster);
+  reacted(roster);
   if (roster.startsAt && $("view")) $("view").dataset.starts = roster.startsAt;
   const now = roster.phase === "ended" && roster.replay ? "replay" : roster.phase;
   if (now && now !== phase()) change(now);
@@ -236,6 +238,7 @@ const bind = () => {
   $("volume")?.addEventListener("input", ({ target }) => { audio.volume = Number(target.value) / 100; });
   if ($("volume")) $("volume").value = audio.volume * 100;
   if ($("sound")) $("sound").hidden = !player.wanted;
+  reactions(base);
   part = running() ? hands(player, part) : (part?.leave(), null);
   render();
   countdown();

@@ -6,6 +6,7 @@ import { Speaker } from "./speak.js";
 import { checkPanel, drawLive, drawMusic, invitePanel, livePanel, musicPanel } from "./check.js";
 import { drawHands, drawStage, endSpace, quality } from "./plates.js";
 import { cancel, edit } from "./draft.js";
+import { inWords } from "./react.js";
 
 const api = `/api/v1/spaces/${data.space}`;
 const view = $("view");
@@ -111,7 +112,8 @@ const build = () => {
     el("div", { class: "head" }, el("h2", { id: "st", tabindex: -1 }, "On stage"), el("span", { class: "soft", id: "places" }), host ? el("div", { class: "btns" },
       el("button", { class: "btn slim", type: "button", id: "lock", "aria-pressed": "false", onclick: () => post("lock", { locked: !studio.space.stage_locked }) }, icon("lock"), el("span", {}, "Lock stage")),
       el("button", { class: "btn slim", type: "button", onclick: () => { $("in").scrollIntoView({ block: "center" }); $("inv-name").focus(); } }, icon("link"), "Invite")) : null),
-    el("ul", { class: "plates", id: "plates" }), el("div", { class: "plank" }), el("p", { class: "small soft", id: "nobody" }, "Nobody is on stage yet."));
+    el("ul", { class: "plates", id: "plates" }), el("div", { class: "plank" }), el("p", { class: "small soft", id: "nobody" }, "Nobody is on stage yet."),
+    el("p", { class: "small", id: "reacted", hidden: true }, el("b", {}), el("span", { class: "soft" }, " presses in the last 10 seconds")));
   const hands = el("section", { class: "stage hands", "aria-labelledby": "ha" }, el("div", { class: "head" }, el("h2", { id: "ha", tabindex: -1 }, "Hands"), el("span", { class: "soft", id: "hand-count" })),
     el("ol", { class: "plates", id: "hand-list" }), el("div", { class: "plank" }), el("p", { class: "small soft", id: "no-hands" }, "Listeners raise a hand on their own page."), el("p", { class: "small soft", id: "more-hands" }));
   const check = may ? checkPanel(api, speaker, me) : el("section", { class: "panel stack" }, el("h2", {}, "You run this as operator"),
@@ -176,6 +178,9 @@ const draw = () => {
   const own = studio.people.find((one) => one.person === me.person);
   text($("arrives"), speaker?.state === "connected" ? `You: ${quality(own?.quality) || "connected"}` : speaker?.state === "lost" ? "You: connection lost, coming back" : "");
   drawStage(api, studio, host);
+  const reacted = space.phase === "live" ? inWords(state?.reactions) : "";
+  $("reacted").hidden = !reacted;
+  text($("reacted").firstChild, reacted);
   newHands += drawHands(api, studio, host);
   if (newHands && Date.now() - handsTold > HANDS_MS) { handsTold = Date.now(); say(plural(newHands, "new hand")); newHands = 0; }
   if (host) {

@@ -3,4 +3,5 @@
 
 pub mod ids;
 pub mod limits;
+pub mod reactions;
 pub mod spaces;

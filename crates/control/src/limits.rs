@@ -27,3 +27,13 @@ pub const QUESTION_CHARS_MAX: usize = 280;
 pub const OBJECT_CHARS_MAX: usize = 200;
 /// Invitations a space remembers, revoked ones included; further ones are refused as `Refusal::Full`.
 pub const INVITES_KEPT_MAX: usize = 2_000;
+/// Milliseconds. Presses of reactions are counted in windows of this length; nobody can tell single presses apart.
+pub const REACTION_WINDOW_MS: u64 = 500;
+/// Windows that are shown together (10 s); older presses are forgotten.
+pub const REACTION_WINDOWS: u64 = 20;
+/// Presses that one network may make at once, and milliseconds until it may make one more (10 a second): a school behind one
+/// address can applaud, a loop cannot. More are refused.
+pub const REACTION_BURST: u64 = 40;
+pub const REACTION_REFILL_MS: u64 = 100;
+/// Buckets of the limit on a node (64 kB). Networks beyond share them.
+pub const REACTION_BUCKETS: usize = 8_192;

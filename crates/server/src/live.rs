@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hustings_control::ids::SpaceId;
+use hustings_control::reactions::{self, Reaction};
 use hustings_control::spaces::Space;
 use hustings_media::fanout::Ring;
 use hustings_media::stage::SourceState;
@@ -41,6 +42,22 @@ impl Counts {
     }
 }
 
+/// Presses of reactions since the stage last took them. Written by the crowd's door, taken by the stage.
+#[derive(Debug, Default)]
+pub struct Presses([AtomicU32; Reaction::ALL.len()]);
+
+impl Presses {
+    pub fn press(&self, reaction: Reaction) {
+        if let Some(count) = self.0.get(reaction.index()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub fn take(&self) -> reactions::Counts {
+        std::array::from_fn(|index| self.0[index].swap(0, Ordering::Relaxed))
+    }
+}
+
 /// A snapshot of a space, replaced as a whole at each change by its desk.
 pub type Snapshot = Arc<Space>;
 
@@ -59,6 +76,7 @@ pub struct SpaceHandle {
     /// The newest roster JSON: the body of `/s/{id}/state.json`.
     pub state_json: ArcSwap<Bytes>,
     pub counts: Counts,
+    pub presses: Presses,
 }
 
 impl SpaceHandle {
@@ -72,6 +90,7 @@ impl SpaceHandle {
             roster: broadcast::channel(ROSTER_BACKLOG).0,
             state_json: ArcSwap::from_pointee(Bytes::from_static(b"{}")),
             counts: Counts::default(),
+            presses: Presses::default(),
         }
     }
 }

@@ -111,6 +111,21 @@ impl House {
     }
 }
 
+impl House {
+    async fn react(&self, space: &str, body: &str, headers: &[(&str, &str)]) -> (u16, String) {
+        let mut request = Request::post(format!("/s/{space}/reactions"))
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.crowd.clone().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+}
+
 struct Answer {
     status: StatusCode,
     headers: HeaderMap,
@@ -435,4 +450,63 @@ async fn the_studio_is_never_cached_and_tells_strangers_nothing() {
         assert_eq!(page.header(header::REFERRER_POLICY), "no-referrer");
         assert!(!page.text().contains("Very secret title"));
     }
+}
+
+#[tokio::test]
+async fn reactions_are_counted_while_live_and_only_from_our_own_page() {
+    let house = House::open().await;
+    house
+        .make("debate", titled("Debate"), vec![Command::Open])
+        .await;
+    let applaud = r#"{"reaction":"applaud"}"#;
+    let own: &[(&str, &str)] = &[
+        ("origin", "http://127.0.0.1:8080"),
+        ("sec-fetch-site", "same-origin"),
+    ];
+    assert_eq!(house.react("debate", applaud, own).await.0, 409);
+    let id = SpaceId::parse("debate").unwrap();
+    house
+        .app
+        .desk
+        .command(&id, Actor::Operator, Command::GoLive)
+        .await
+        .unwrap();
+    let space = house.app.directory.get(&id).unwrap();
+    assert_eq!(space.presses.take(), [0; 4], "refused presses do not count");
+    assert_eq!(house.react("debate", applaud, own).await.0, 204);
+    assert_eq!(house.react("debate", applaud, &[]).await.0, 204);
+    let louder = r#"{"reaction":"louder"}"#;
+    assert_eq!(house.react("debate", louder, own).await.0, 204);
+    for foreign in [
+        &[("origin", "https://evil.example")][..],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+        &[
+            ("origin", "http://127.0.0.1:8080"),
+            ("sec-fetch-site", "cross-site"),
+        ],
+    ] {
+        let (status, problem) = house.react("debate", applaud, foreign).await;
+        assert_eq!(
+            (status, problem.contains("cross-site")),
+            (403, true),
+            "{foreign:?}: {problem}"
+        );
+    }
+    assert_eq!(
+        house.react("debate", r#"{"reaction":"boo"}"#, own).await.0,
+        400
+    );
+    assert_eq!(house.react("debate", &"x".repeat(500), own).await.0, 413);
+    assert_eq!(house.react("nowhere", applaud, own).await.0, 404);
+    assert_eq!(space.presses.take(), [2, 0, 0, 1]);
+    let mut refused = 0;
+    for _ in 0..80 {
+        let (status, problem) = house.react("debate", applaud, own).await;
+        if status == 429 {
+            refused += 1;
+            assert!(problem.contains("try again"), "{problem}");
+        }
+    }
+    assert!(refused > 0, "one network may not press without end");
 }

@@ -145,6 +145,21 @@ pub(super) fn guard(
     }
 }
 
+/// A press on the crowd's listener carries no cookie, so another site gains nothing by it but noise: what a browser sends
+/// must come from our page. A client that is no browser sends neither header, and may press too.
+pub(super) fn from_own_page(app: &App, headers: &HeaderMap) -> Result<(), AuthError> {
+    let site = header_text(headers, header::HeaderName::from_static("sec-fetch-site"));
+    let own = match header_text(headers, header::ORIGIN) {
+        None => true,
+        Some(origin) => origin == origin_of(&app.public_url) || is_host_itself(origin, headers),
+    };
+    if own && matches!(site, None | Some("same-origin")) {
+        Ok(())
+    } else {
+        Err(AuthError::CrossSite)
+    }
+}
+
 /// JSON of a bounded body. An absent body is `{}`, so that commands without fields need none.
 pub(super) struct In<T>(pub(super) T);
 
@@ -152,21 +167,32 @@ impl<T: DeserializeOwned> FromRequest<Door> for In<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Door) -> Answer<Self> {
-        let kind = header_text(request.headers(), header::CONTENT_TYPE).map(str::to_owned);
-        let body = read(request.into_body(), BODY_BYTES_MAX, BODY_READ_MAX).await?;
-        if body.is_empty() {
-            return parse(b"{}").map(Self);
-        }
-        // Forms of other sites cannot send this type, which is one more guard.
-        if !kind.is_some_and(|kind| is_type(&kind, "application/json")) {
-            return Err(Problem::caller(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not-json",
-                "send the body as application/json",
-            ));
-        }
-        parse(&body).map(Self)
+        parse_json(request, BODY_BYTES_MAX, BODY_READ_MAX)
+            .await
+            .map(Self)
     }
+}
+
+/// JSON of a body of at most `max` bytes that comes whole within `within`.
+pub(super) async fn parse_json<T: DeserializeOwned>(
+    request: Request,
+    max: usize,
+    within: Duration,
+) -> Answer<T> {
+    let kind = header_text(request.headers(), header::CONTENT_TYPE).map(str::to_owned);
+    let body = read(request.into_body(), max, within).await?;
+    if body.is_empty() {
+        return parse(b"{}");
+    }
+    // Forms of other sites cannot send this type, which is one more guard.
+    if !kind.is_some_and(|kind| is_type(&kind, "application/json")) {
+        return Err(Problem::caller(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "not-json",
+            "send the body as application/json",
+        ));
+    }
+    parse(&body)
 }
 
 pub(super) async fn read(body: Body, max: usize, within: Duration) -> Answer<Bytes> {

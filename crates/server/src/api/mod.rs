@@ -12,6 +12,7 @@ mod invites;
 pub mod openapi;
 mod people;
 pub mod problem;
+pub mod reactions;
 mod secrets;
 mod spaces;
 pub mod stage_routes;

@@ -4,7 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{controls, enter, invites, people, problem, spaces, studio, whip};
+use super::{controls, enter, invites, people, problem, reactions, spaces, studio, whip};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,6 +19,7 @@ use super::{controls, enter, invites, people, problem, spaces, studio, whip};
         invites::list, invites::create, invites::link_again, invites::revoke,
         people::me, people::raise_hand, people::lower_hand, people::accept, people::decline, people::rename, people::mute, people::unmute, people::allow, people::remove, people::ban,
         studio::snapshot, studio::events,
+        reactions::react,
         whip::offer, whip::patch, whip::hang_up,
     )
 )]

@@ -36,6 +36,18 @@ pub(super) fn render(app: &App, edge: &EdgeStats) -> String {
     );
     gauge(
         &mut registry,
+        "connection_tasks",
+        "Tasks of connections of the public listener that are no listeners: pages, and those that have not said what they want.",
+        as_gauge(edge.tasks),
+    );
+    gauge(
+        &mut registry,
+        "http_connections",
+        "Connections of the public listener that HTTP reads now.",
+        as_gauge(edge.http_connections),
+    );
+    gauge(
+        &mut registry,
         "sweep_projected_load_ratio",
         "Share of a core that sweeps would take at the widest cadence.",
         edge.projected_load,

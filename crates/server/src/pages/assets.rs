@@ -34,6 +34,7 @@ const FILES: &[(&str, &str, &str)] = embed! {
     "player.js", "js/player.js", JS;
     "roster.js", "js/roster.js", JS;
     "replay.js", "js/replay.js", JS;
+    "react.js", "js/react.js", JS;
     "mic.js", "js/mic.js", JS;
     "whip.js", "js/whip.js", JS;
     "speak.js", "js/speak.js", JS;
@@ -191,6 +192,7 @@ mod tests {
             "mic.js",
             "whip.js",
             "replay.js",
+            "react.js",
         ];
         let size: usize = before
             .iter()

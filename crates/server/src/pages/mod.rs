@@ -14,17 +14,21 @@ mod words;
 use axum::Router;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
-use crate::api::App;
+use crate::api::{App, reactions};
 
-/// `/`, `/s/{id}`, `/s/{id}/state.json`, `/s/{id}/events`, `/s/{id}/replay…`, `/s/{id}/event.ics`, `/assets/…` of the public listener.
+/// `/`, `/s/{id}`, `/s/{id}/state.json`, `/s/{id}/events`, `/s/{id}/reactions`, `/s/{id}/replay…`, `/s/{id}/event.ics`, `/assets/…` of the public listener.
 pub fn public_router(app: App) -> Router {
     Router::new()
         .route("/", get(home::page))
         .route("/s/{id}", get(space::page))
         .route("/s/{id}/state.json", get(feed::state))
         .route("/s/{id}/events", get(feed::events))
+        .route(
+            "/s/{id}/reactions",
+            post(reactions::react).layer(reactions::limit()),
+        )
         .route("/s/{id}/replay", get(replay::page))
         .route("/s/{id}/replay.ogg", get(replay::file))
         .route("/s/{id}/event.ics", get(calendar::event))

@@ -202,6 +202,14 @@ pub(super) fn roster_of(space: &Space, listening: u64) -> Bytes {
     value.to_string().into()
 }
 
+/// Name, icon and word of each reaction, in the order they stand.
+pub(super) const REACTIONS: [(&str, &str, &str); 4] = [
+    ("applaud", "clap", "Applaud"),
+    ("agree", "check", "Agree"),
+    ("disagree", "cross", "Disagree"),
+    ("louder", "sound", "Louder"),
+];
+
 /// The microphone, always at hand. Hidden until the script has somebody who may speak.
 pub(super) fn deck() -> Markup {
     html! {

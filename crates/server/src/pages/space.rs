@@ -59,7 +59,7 @@ pub(super) async fn show(app: &App, handle: &SpaceHandle) -> Response {
         scripts: &["listen.js"],
         icons: &[
             "play", "pause", "sound", "soundoff", "date", "link", "hand", "mic", "micoff", "wait",
-            "alert", "info", "save", "music", "cross",
+            "alert", "info", "save", "music", "cross", "clap", "check",
         ],
         refresh: matches!(space.phase, Phase::Posted).then_some(REFRESH_S),
         data: vec![
@@ -102,6 +102,18 @@ fn heading(space: &Space) -> Markup {
     html! {
         h1 { (space.title) }
         @for line in space.description.lines().filter(|line| !line.trim().is_empty()).take(12) { p class="stand" { (line) } }
+    }
+}
+
+/// Words that one press says. What they add up to is shown to everybody; who pressed is known to nobody.
+fn reactions() -> Markup {
+    html! {
+        div class="reactions" id="reactions" role="group" aria-label="React to what is said" {
+            @for (name, symbol, word) in parts::REACTIONS {
+                button class="btn slim" type="button" data-react=(name) { (icon(symbol)) (word) span class="n" hidden {} }
+            }
+        }
+        details class="def small" { summary { "Presses of the last 10 seconds" } p { "Everybody sees the numbers, also those on stage. Who pressed is neither shown nor kept." } }
     }
 }
 
@@ -193,6 +205,7 @@ fn running(space: &Space, listening: u64, now: UnixMillis) -> Markup {
                     h2 id="part-h" { "Take part" }
                     div class="btns" { button class="btn main" type="button" id="hand" aria-pressed="false" { (icon("hand")) span { "Raise hand" } } }
                     p class="small soft" id="hand-says" { "To be called you need a microphone. Nobody hears you until the host accepts and you press the button yourself." }
+                    @if live { (reactions()) }
                 }
                 (share(space))
             }

@@ -59,7 +59,7 @@ pub(super) async fn space(State(app): State<App>, Path(id): Path<String>) -> Res
         scripts: &["stage.js"],
         icons: &[
             "play", "pause", "link", "lock", "mic", "micoff", "music", "sound", "soundoff",
-            "check", "wait", "hand", "out", "cross", "alert", "info",
+            "check", "wait", "hand", "out", "cross", "alert", "info", "clap",
         ],
         data,
         skip: "Skip to the main part",

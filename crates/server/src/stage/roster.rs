@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use hustings_control::ids::{PersonId, UnixMillis};
+use hustings_control::reactions::Counts;
 use hustings_control::spaces::space::Person;
 use hustings_control::spaces::{Phase, Role, Seat, Space};
 use hustings_media::stage::SourceState;
@@ -19,6 +20,7 @@ pub(super) struct LiveFacts<'a> {
     pub(super) music: bool,
     pub(super) dead_air: bool,
     pub(super) media_ms: u64,
+    pub(super) reactions: Counts,
     pub(super) sources: &'a [(PersonId, SourceState)],
 }
 
@@ -45,6 +47,17 @@ pub(super) struct Roster {
     replay: bool,
     replay_ms: u64,
     cancel_reason: String,
+    /// Presses of the last 10 s; absent when nobody pressed, for the roster travels in everybody's sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reactions: Option<Reactions>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+struct Reactions {
+    applaud: u32,
+    agree: u32,
+    disagree: u32,
+    louder: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -98,7 +111,14 @@ impl Roster {
             replay: replay.is_some(),
             replay_ms: replay.map_or(0, |recording| recording.millis),
             cancel_reason: space.cancel_reason.clone(),
+            reactions: reactions(live.reactions),
         }
+    }
+
+    /// The same without presses: they are news for pages, but not worth a roster more in everybody's sound.
+    pub(super) fn unmoved(mut self) -> Self {
+        self.reactions = None;
+        self
     }
 
     /// The same without what changes all the time, to see whether something else did.
@@ -115,6 +135,16 @@ impl Roster {
         // Strings and numbers only: this cannot fail.
         serde_json::to_vec(self).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
     }
+}
+
+fn reactions(counts: Counts) -> Option<Reactions> {
+    let [applaud, agree, disagree, louder] = counts;
+    counts.iter().any(|count| *count > 0).then_some(Reactions {
+        applaud,
+        agree,
+        disagree,
+        louder,
+    })
 }
 
 fn on_stage(id: PersonId, person: &Person, sources: &[(PersonId, SourceState)]) -> OnStage {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use hustings_control::ids::{PersonId, SpaceId};
+use hustings_control::ids::{PersonId, SpaceId, UnixMillis};
+use hustings_control::reactions::Recent;
 use hustings_control::spaces::{Command, Phase, Seat, Space};
 use hustings_media::pack::{Packer, mp4::Mp4Packer, ogg::OggPacker, webm::WebmPacker};
 use hustings_media::stage::{Bed, SourceKey, SourceState, Stage, StageAlarm, TickOutput};
@@ -101,6 +102,7 @@ struct Run {
     roster_at: Now,
     carried_at: Now,
     media_time_at: Now,
+    reactions: Recent,
 }
 
 pub(super) fn packers(space: &Space) -> [Box<dyn Packer>; 3] {
@@ -140,6 +142,7 @@ pub(super) async fn run(parts: Parts) -> Outcome {
         roster_at: now,
         carried_at: now,
         media_time_at: now,
+        reactions: Recent::default(),
         parts,
     };
     run.look(now);
@@ -499,6 +502,10 @@ impl Run {
     }
 
     fn publish(&mut self, space: &Space, now: Now) {
+        // Counted on the stage's own clock, which cannot be set back.
+        let reactions = self
+            .reactions
+            .add(self.parts.handle.presses.take(), UnixMillis(now.0 / 1_000));
         let roster = Roster::of(
             space,
             &LiveFacts {
@@ -507,13 +514,15 @@ impl Run {
                 music: self.bed == Bed::HoldMusic,
                 dead_air: self.dead_air,
                 media_ms: self.stage.media_time().as_millis(),
+                reactions,
                 sources: &self.levels,
             },
         );
         let quiet = roster.clone().quiet();
         let due = |at: Now, every_ms: u64| now.since(at) >= every_ms * 1_000;
         let news = self.last_roster.as_ref() != Some(&quiet);
-        let carry = self.last_carried.as_ref() != Some(&quiet)
+        let unmoved = quiet.clone().unmoved();
+        let carry = self.last_carried.as_ref() != Some(&unmoved)
             || due(self.carried_at, CARRIED_ROSTER_EVERY_MS);
         if !(news || carry || due(self.roster_at, ROSTER_EVERY_MS)) {
             return;
@@ -521,7 +530,7 @@ impl Run {
         let json = roster.json();
         if carry {
             self.carried_at = now;
-            self.last_carried = Some(quiet.clone());
+            self.last_carried = Some(unmoved);
             for packer in &mut self.packers {
                 packer.roster(&json);
             }
