@@ -1,6 +1,8 @@
-//! Developer's commands: `cargo xtask test [--quick]`, `cargo xtask tidy`, `cargo xtask bench`.
+//! Developer's commands: `cargo xtask test [--quick]`, `cargo xtask tidy`,
+//! `cargo xtask counts [--accept]`, `cargo xtask bench`.
 
 mod bench;
+mod counts;
 mod steps;
 mod test;
 mod tidy;
@@ -14,12 +16,19 @@ fn main() -> ExitCode {
         ["test"] => test::run(test::Extent::Everything),
         ["test", "--quick"] => test::run(test::Extent::WithoutBrowsers),
         ["tidy"] => tidy::run(),
-        ["bench"] => bench::run(),
+        ["counts"] => counts::run(false),
+        ["counts", "--accept"] => counts::run(true),
+        ["bench", parts @ ..] => bench::run(parts),
         _ => {
             eprintln!("cargo xtask test           everything a change must pass");
             eprintln!("cargo xtask test --quick   the same without browsers");
             eprintln!("cargo xtask tidy           only the rules about files");
-            eprintln!("cargo xtask bench          the figures, beside a bare loop and Icecast");
+            eprintln!(
+                "cargo xtask counts         instruction counts against their baselines; --accept takes new ones"
+            );
+            eprintln!(
+                "cargo xtask bench [PART..] the figures, beside bare loops and Icecast; all parts, or those named"
+            );
             return ExitCode::from(2);
         }
     };

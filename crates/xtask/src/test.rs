@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
+use crate::counts;
 use crate::steps::{Steps, cargo, root, target};
 use crate::tidy;
 
@@ -19,6 +20,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("ffmpeg", "ffmpeg"),
     ("curl", "curl"),
     ("opusenc", "opus-tools"),
+    ("valgrind", "valgrind"),
 ];
 const BROWSER_TOOLS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
@@ -56,6 +58,7 @@ pub(crate) fn run(extent: Extent) -> Result<bool> {
         );
     }
     steps.command("doc tests", &mut cargo("test --workspace --doc --quiet"));
+    steps.check("instruction counts", || counts::run(false));
     if browsers {
         let folder = root().join("tests/browser");
         steps.command(

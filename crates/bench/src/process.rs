@@ -1,4 +1,4 @@
-//! The servers that are measured, each a process of its own on core 0.
+//! Servers that are measured, each a process of its own on core 0, and what the kernel says of them.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -6,14 +6,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use crate::driver::{self, Target};
+use crate::tls;
+
 /// How long a server may take until it answers with sound.
 const START_MAX: Duration = Duration::from_secs(20);
-/// Kernel clock ticks a second, as /proc counts CPU time (sysconf(_SC_CLK_TCK) is 100 on every Linux).
-const CLOCK_TICKS: u64 = 100;
+/// Our own loops end by themselves, should their parent forget them.
+pub(crate) const LIFE: Duration = Duration::from_secs(400);
 
 pub(crate) struct Server {
-    pub(crate) address: String,
-    pub(crate) path: String,
+    pub(crate) target: Target,
     child: Child,
     /// Feeds the server, when it needs somebody to.
     source: Option<Child>,
@@ -21,46 +23,36 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// User and system time of the process since its start.
+    /// CPU time of all threads since their start, by the scheduler's own nanoseconds: the ticks of /proc/PID/stat are
+    /// too coarse for bursts. What the kernel does in a thread's name, receiving on loopback too, is in it.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let after_name = stat.rsplit_once(')').context("an odd /proc stat")?.1;
-        let fields: Vec<&str> = after_name.split_whitespace().collect();
-        let ticks = fields[11].parse::<u64>()? + fields[12].parse::<u64>()?;
-        Ok(Duration::from_millis(ticks * 1_000 / CLOCK_TICKS))
+        let mut nanos = 0;
+        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let stat = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            let ran = stat.split_whitespace().next().context("an odd schedstat")?;
+            nanos += ran.parse::<u64>()?;
+        }
+        Ok(Duration::from_nanos(nanos))
     }
 
     pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .context("no VmRSS")?;
-        let kib: u64 = line
-            .split_whitespace()
-            .nth(1)
-            .context("an odd VmRSS")?
-            .parse()?;
-        Ok(kib * 1_024)
+        let line = status.lines().find(|line| line.starts_with("RssAnon:"));
+        let kib = line.and_then(|line| line.split_whitespace().nth(1));
+        Ok(kib.context("no RssAnon")?.parse::<u64>()? * 1_024)
     }
 
     fn await_sound(self) -> anyhow::Result<Self> {
         let begun = Instant::now();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        loop {
-            let probe = runtime.block_on(crate::crowd::burst(&self.address, &self.path, 1))?;
-            if probe.heard == 1 {
-                return Ok(self);
-            }
+        while driver::burst(&self.target, 1, false).is_none_or(|probe| probe.heard == 0) {
             anyhow::ensure!(
                 begun.elapsed() < START_MAX,
                 "{} gave no sound within {START_MAX:?}",
-                self.address
+                self.target.address
             );
-            std::thread::sleep(Duration::from_millis(200));
+            std::thread::sleep(Duration::from_millis(100));
         }
+        Ok(self)
     }
 }
 
@@ -89,24 +81,31 @@ fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-pub(crate) fn bare(_: &str) -> anyhow::Result<Server> {
+/// One of this program's own loops.
+pub(crate) fn own(words: &[&str], tls: Option<&tls::Files>) -> anyhow::Result<Server> {
     let address = free_address()?;
     let me = std::env::current_exe()?;
-    let child = on_core_0(me.to_str().context("a path in UTF-8")?)
-        .args(["bare", &address])
-        .spawn()?;
-    let folder = tempfile::tempdir()?;
+    let mut command = on_core_0(me.to_str().context("a path in UTF-8")?);
+    command.arg(words[0]).arg(&address).args(&words[1..]);
+    if let Some(files) = tls {
+        command.arg(&files.cert).arg(&files.key);
+    }
+    let child = command.spawn()?;
     Server {
-        address,
-        path: "/".into(),
+        target: Target::new(&address, "/s/bench/live.ogg", tls)?,
         child,
         source: None,
-        _folder: folder,
+        _folder: tempfile::tempdir()?,
     }
     .await_sound()
 }
 
-pub(crate) fn hustings(binary: &str) -> anyhow::Result<Server> {
+/// The binary as it is shipped, with its demo.
+pub(crate) fn hustings(
+    binary: &str,
+    path: &str,
+    tls: Option<&tls::Files>,
+) -> anyhow::Result<Server> {
     let folder = tempfile::tempdir()?;
     let address = free_address()?;
     let mut command = on_core_0(binary);
@@ -117,10 +116,13 @@ pub(crate) fn hustings(binary: &str) -> anyhow::Result<Server> {
     for flag in ["--media", "--stage", "--operator"] {
         command.args([flag, &free_address()?]);
     }
+    if let Some(files) = tls {
+        command.arg("--tls-cert").arg(&files.cert);
+        command.arg("--tls-key").arg(&files.key);
+    }
     let child = command.spawn().context("hustings cannot be started")?;
     Server {
-        address,
-        path: "/s/demo/live.ogg".into(),
+        target: Target::new(&address, path, tls)?,
         child,
         source: None,
         _folder: folder,
@@ -128,13 +130,14 @@ pub(crate) fn hustings(binary: &str) -> anyhow::Result<Server> {
     .await_sound()
 }
 
-pub(crate) fn icecast(_: &str) -> anyhow::Result<Server> {
+/// Icecast with a source of 48 kbit/s that hands on a page a second.
+pub(crate) fn icecast() -> anyhow::Result<Server> {
     let folder = tempfile::tempdir()?;
     let address = free_address()?;
     let port = address.rsplit_once(':').context("a port")?.1;
     let root = folder.path().display();
     let config = format!(
-        "<icecast><limits><clients>20000</clients><sources>2</sources><queue-size>524288</queue-size><burst-size>30000</burst-size></limits>\
+        "<icecast><limits><clients>20000</clients><sources>2</sources><queue-size>524288</queue-size><burst-size>6000</burst-size></limits>\
          <authentication><source-password>bench</source-password><admin-user>bench</admin-user><admin-password>bench</admin-password></authentication>\
          <hostname>localhost</hostname><listen-socket><port>{port}</port><bind-address>127.0.0.1</bind-address></listen-socket>\
          <paths><basedir>{root}</basedir><logdir>{root}</logdir><webroot>{root}</webroot><adminroot>{root}</adminroot></paths>\
@@ -152,37 +155,17 @@ pub(crate) fn icecast(_: &str) -> anyhow::Result<Server> {
         .spawn()
         .context("icecast2 is missing")?;
     std::thread::sleep(Duration::from_secs(1));
-    let target = format!("icecast://source:bench@{address}/live.ogg");
+    let encode = "-loglevel error -re -f lavfi -i sine=440:sample_rate=48000 -c:a libopus -b:a 48k -vbr off \
+                  -content_type audio/ogg -f ogg";
     let source = Command::new("ffmpeg")
-        .args([
-            "-loglevel",
-            "error",
-            "-re",
-            "-f",
-            "lavfi",
-            "-i",
-            "sine=440:sample_rate=48000",
-            "-c:a",
-            "libopus",
-            "-b:a",
-            "48k",
-        ])
-        .args([
-            "-vbr",
-            "off",
-            "-content_type",
-            "audio/ogg",
-            "-f",
-            "ogg",
-            &target,
-        ])
+        .args(encode.split_whitespace())
+        .arg(format!("icecast://source:bench@{address}/live.ogg"))
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .context("ffmpeg is missing")?;
     Server {
-        address,
-        path: "/live.ogg".into(),
+        target: Target::new(&address, "/live.ogg", None)?,
         child,
         source: Some(source),
         _folder: folder,
