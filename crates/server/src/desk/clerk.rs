@@ -1,7 +1,7 @@
 //! The desk's task. Each command: decide, make the new state on a copy, store the events, show the new state, tell.
 //! The copy comes before the store, so that an event that cannot be applied never gets into the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +63,8 @@ pub(super) struct Clerk {
     decide: Decide,
     notices: broadcast::Sender<Notice>,
     books: BTreeMap<SpaceId, Book>,
+    /// Spaces whose log makes no sense. Their names stay taken, for the log may yet be mended.
+    left_out: BTreeSet<SpaceId>,
     /// When each space that waits for time to pass is to be ticked.
     due: BTreeMap<SpaceId, UnixMillis>,
 }
@@ -82,6 +84,7 @@ impl Clerk {
             decide,
             notices,
             books: BTreeMap::new(),
+            left_out: BTreeSet::new(),
             due: BTreeMap::new(),
         };
         for id in clerk.store.spaces().await.map_err(DeskError::Store)? {
@@ -140,7 +143,7 @@ impl Clerk {
             return Err(DeskError::TooManySpaces(SPACES_MAX));
         }
         let id = match id {
-            Some(id) if self.books.contains_key(&id) => return Err(DeskError::Exists(id)),
+            Some(id) if self.is_taken(&id) => return Err(DeskError::Exists(id)),
             Some(id) => id,
             None => self.draw(draft.listed)?,
         };
@@ -247,7 +250,13 @@ impl Clerk {
     /// Takes a space over from the store; gives the time of its newest event while it goes on. A space whose log makes
     /// no sense is left out and told of: it must not keep the others from starting.
     async fn adopt(&mut self, id: &SpaceId) -> Result<Option<UnixMillis>, DeskError> {
-        let log = self.whole_log(id, 0).await?;
+        let log = match self.whole_log(id, 0).await {
+            Err(DeskError::Store(StoreError::Unreadable { why, .. })) => {
+                self.leave_out(id, &why);
+                return Ok(None);
+            }
+            log => log?,
+        };
         match catch_unwind(AssertUnwindSafe(|| Space::replay(&log))) {
             Ok(Some(space)) => {
                 let newest = log
@@ -258,10 +267,19 @@ impl Clerk {
                 Ok(newest)
             }
             Ok(None) | Err(_) => {
-                tracing::error!(space = %id, "the space cannot be rebuilt from its log and is left out");
+                self.leave_out(id, "its events do not follow from each other");
                 Ok(None)
             }
         }
+    }
+
+    fn leave_out(&mut self, id: &SpaceId, why: &str) {
+        tracing::error!(space = %id, why, "the space cannot be rebuilt from its log and is left out; the others go on");
+        self.left_out.insert(id.clone());
+    }
+
+    fn is_taken(&self, id: &SpaceId) -> bool {
+        self.books.contains_key(id) || self.left_out.contains(id)
     }
 
     async fn lose_all_connections(&mut self) -> Result<(), DeskError> {
@@ -310,7 +328,7 @@ impl Clerk {
     fn draw(&self, listed: bool) -> Result<SpaceId, DeskError> {
         for _ in 0..DRAWS_MAX {
             match names::draw(listed) {
-                Ok(id) if !self.books.contains_key(&id) => return Ok(id),
+                Ok(id) if !self.is_taken(&id) => return Ok(id),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::error!(%error, "the system gives no random numbers");

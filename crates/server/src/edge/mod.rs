@@ -41,7 +41,7 @@ pub struct EdgeConfig {
 
 #[derive(Debug, thiserror::Error)]
 pub enum EdgeError {
-    #[error("the public address {0} cannot be used: {1}")]
+    #[error("the public address {0} cannot be used; choose another with --listen: {1}")]
     Bind(SocketAddr, std::io::Error),
     #[error("the TLS files cannot be used: {0}")]
     Tls(String),

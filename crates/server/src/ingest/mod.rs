@@ -38,7 +38,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    #[error("the media address {0} cannot be used: {1}")]
+    #[error("the media address {0} cannot be used; choose another with --media: {1}")]
     Bind(SocketAddr, std::io::Error),
     #[error("the offer is no SDP that can be read: {0}")]
     BadOffer(String),

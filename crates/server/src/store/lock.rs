@@ -19,8 +19,8 @@ impl DataLock {
     /// Takes the folder (making it when missing), or says that another node has it.
     pub fn take(data: &Path) -> Result<Self, StoreError> {
         let path = data.join(FILE);
-        let failed = |error: std::io::Error| StoreError::Open {
-            path: path.display().to_string(),
+        let failed = |error: std::io::Error| StoreError::Folder {
+            path: data.display().to_string(),
             why: error.to_string(),
         };
         std::fs::create_dir_all(data).map_err(failed)?;

@@ -38,6 +38,10 @@ pub const MEDIA_TIME_MARGIN: u64 = 96_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    #[error(
+        "the data folder {path} cannot be used: {why}; choose another with --data, or give this user the right to write there"
+    )]
+    Folder { path: String, why: String },
     #[error("the database {path} cannot be opened: {why}")]
     Open { path: String, why: String },
     #[error(
@@ -50,6 +54,9 @@ pub enum StoreError {
     InUse { path: String },
     #[error("another node writes to this log (expected sequence {expected})")]
     Conflict { expected: u64 },
+    /// The log is there, but not as this version writes it.
+    #[error("an event of {space} cannot be read: {why}")]
+    Unreadable { space: SpaceId, why: String },
     #[error("the database did not answer: {0}")]
     Query(String),
 }
@@ -178,8 +185,9 @@ impl Store {
             .await?;
             rows.iter()
                 .map(|body| {
-                    serde_json::from_str(body).map_err(|error| {
-                        StoreError::Query(format!("an event of {space} cannot be read: {error}"))
+                    serde_json::from_str(body).map_err(|error| StoreError::Unreadable {
+                        space: space.clone(),
+                        why: error.to_string(),
                     })
                 })
                 .collect()

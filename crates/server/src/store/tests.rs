@@ -165,7 +165,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
         DataLock::take(&file)
             .unwrap_err()
             .to_string()
-            .contains("cannot be opened")
+            .contains("cannot be used")
     );
 }
 

@@ -3,5 +3,6 @@
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod ingest_peer;
+mod start;
 mod stop;
 mod world;

@@ -188,7 +188,9 @@ impl Node {
     }
 
     pub(crate) fn said(&self) -> String {
-        self.said.0.lock().expect("whole").clone()
+        let said = self.said.0.lock();
+        said.unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// Waits until it has said so.
