@@ -254,7 +254,7 @@ impl Studio {
                 })
                 .collect(),
             state: serde_json::from_slice(&at.space.state_json.load()).unwrap_or_default(),
-            recording_trouble: at.app.archive.trouble(),
+            recording_trouble: at.app.archive.trouble_of(&at.space.id),
         }
     }
 }

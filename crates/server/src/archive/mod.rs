@@ -130,9 +130,14 @@ impl Archive {
         wave::of(&self.file(object)?.0)
     }
 
-    /// Set while the disk does not take recordings, with the reason.
+    /// Set while the disk does not take recordings, with the reason: for the operator, who may know of every space.
     pub fn trouble(&self) -> Option<String> {
         lock(&self.inner.troubles).values().next().cloned()
+    }
+
+    /// The same of one space, for its host.
+    pub fn trouble_of(&self, space: &SpaceId) -> Option<String> {
+        lock(&self.inner.troubles).get(space).cloned()
     }
 
     /// Deletes recordings closed more than `days` ago; gives their objects.

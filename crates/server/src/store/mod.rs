@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use hustings_control::ids::SpaceId;
 use hustings_control::spaces::Recorded;
+use sqlx::Connection as _;
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
 pub use lock::DataLock;
@@ -85,6 +87,7 @@ impl Store {
             let pool = SqlitePoolOptions::new()
                 .max_connections(CONNECTIONS_MAX)
                 .acquire_timeout(ACQUIRE_DEADLINE)
+                .after_release(|connection, _| Box::pin(is_whole(connection)))
                 .connect_with(options)
                 .await
                 .map_err(|error| failed(error.to_string()))?;
@@ -224,6 +227,13 @@ impl Store {
         })
         .await
     }
+}
+
+/// A disk that is full makes SQLite end a transaction by itself. sqlx does not learn of that and would refuse every later
+/// transaction on the connection, so such a connection is given up. Queued rollbacks are done when the ping is answered.
+async fn is_whole(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 async fn within_deadline<T>(

@@ -1,8 +1,11 @@
 //! The real binary, from outside: how it starts, what it says when it cannot, what it bears, how it ends.
 
+mod disk;
+mod hear;
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod ingest_peer;
+mod restart;
 mod start;
 mod stop;
 mod world;

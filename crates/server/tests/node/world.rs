@@ -19,6 +19,8 @@ pub(crate) struct Setup {
     pub(crate) data: PathBuf,
     /// Shell commands before the binary takes the shell's place, such as limits.
     pub(crate) before: String,
+    /// In a mount namespace of its own, where `before` may mount.
+    pub(crate) apart: bool,
     pub(crate) more: Vec<String>,
 }
 
@@ -36,12 +38,22 @@ impl Setup {
             ),
             data: data.to_owned(),
             before: String::new(),
+            apart: false,
             more: Vec::new(),
         }
     }
 
     pub(crate) fn before(mut self, commands: &str) -> Self {
         self.before = commands.to_owned();
+        self
+    }
+
+    pub(crate) fn on_a_disk_of_its_own(mut self, megabytes: u32) -> Self {
+        self.apart = true;
+        self.before = format!(
+            "mount -t tmpfs -o size={megabytes}m disk '{}'",
+            self.data.display()
+        );
         self
     }
 
@@ -75,7 +87,10 @@ impl Setup {
         let mut command = if self.before.is_empty() {
             Command::new(BINARY)
         } else {
-            let mut shell = Command::new("sh");
+            let mut shell = Command::new(if self.apart { "unshare" } else { "sh" });
+            if self.apart {
+                shell.args(["--map-root-user", "--mount", "sh"]);
+            }
             shell.args([
                 "-c",
                 &format!("{}; exec \"$0\" \"$@\"", self.before),
@@ -99,12 +114,18 @@ impl Setup {
         let said = Arc::new((Mutex::new(String::new()), Condvar::new()));
         follow(child.stdout.take().expect("piped"), Arc::clone(&said));
         follow(child.stderr.take().expect("piped"), Arc::clone(&said));
-        let node = Node {
+        let mut node = Node {
             child,
             setup: self,
             said,
         };
         node.hear("Metrics, health:");
+        if node.setup.apart {
+            // Its disk is seen from here by its process only.
+            let root = PathBuf::from(format!("/proc/{}/root", node.child.id()));
+            node.setup.data =
+                root.join(node.setup.data.strip_prefix("/").expect("an absolute path"));
+        }
         node
     }
 
