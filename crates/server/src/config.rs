@@ -34,6 +34,8 @@ pub enum Command {
     /// Makes, lists and runs spaces of a running node.
     #[command(subcommand)]
     Space(crate::cli::SpaceCommand),
+    /// Drops repeat offenders in the kernel, for a node that runs with --shield.
+    Shield(crate::shield::ShieldCommand),
 }
 
 #[derive(Clone, Debug, clap::Args)]

@@ -13,5 +13,6 @@ pub mod live;
 pub mod node;
 pub mod ops;
 pub mod pages;
+pub mod shield;
 pub mod stage;
 pub mod store;

@@ -42,6 +42,7 @@ pub fn main(arguments: Hustings) -> ExitCode {
         Some(Command::Serve(serve_arguments)) => serve(serve_arguments),
         Some(Command::Token(token)) => token.run(),
         Some(Command::Space(space)) => space.run(),
+        Some(Command::Shield(shield)) => shield.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -344,13 +345,13 @@ async fn expire_recordings(app: App, days: u32) {
 }
 
 /// SIGTERM, or Ctrl-C at a terminal.
-struct EndingSignal {
+pub(crate) struct EndingSignal {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl EndingSignal {
-    fn listen() -> anyhow::Result<Self> {
+    pub(crate) fn listen() -> anyhow::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -358,7 +359,7 @@ impl EndingSignal {
         })
     }
 
-    async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
