@@ -11,6 +11,7 @@ pub mod house;
 pub mod ingest;
 pub mod live;
 pub mod node;
+pub mod open_files;
 pub mod ops;
 pub mod pages;
 pub mod shield;

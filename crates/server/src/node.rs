@@ -55,6 +55,7 @@ pub fn main(arguments: Hustings) -> ExitCode {
 
 fn serve(config: Serve) -> anyhow::Result<()> {
     ops::log::start();
+    crate::open_files::raise();
     let house = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(HOUSE_THREADS)
         .thread_name("house")
@@ -141,6 +142,7 @@ impl Node {
             listen: config.listen,
             tls: tls.clone(),
             shards: shards(),
+            connections_max: crate::open_files::for_the_crowd(),
         };
         let edge = Edge::start(edge, directory, pages::public_router(app.clone()), clock)?;
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));

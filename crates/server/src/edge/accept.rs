@@ -78,6 +78,14 @@ fn is_short(error: &io::Error) -> bool {
 }
 
 fn welcome(local: &Rc<Local>, tcp: TcpStream, peer: SocketAddr) {
+    if local.room.is_shut() {
+        // Who has said nothing yet makes room; if everybody inside has said something, the newcomer goes.
+        let dropped = door::drop_oldest(&local.door, 1);
+        add(&local.counters.refused, 1);
+        if dropped == 0 {
+            return;
+        }
+    }
     // A connection whose socket refuses this is gone already.
     let _ = tcp.set_nodelay(true);
     let number = local.door.borrow_mut().number();
@@ -113,6 +121,9 @@ async fn connection(
             return farewell(stream, answer.whole).await;
         }
     };
+    if local.room.is_full() {
+        return turn_away(&local, stream, answers::FULL, false).await;
+    }
     if let Some(request) = head.sound {
         drop(silent);
         return listen(&local, stream, &request).await;

@@ -1,5 +1,6 @@
 //! What a shard tells the rest of the node: numbers that it alone writes and anybody reads.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::EdgeStats;
@@ -19,6 +20,34 @@ pub(super) struct ShardCounters {
     pub(super) http_connections: AtomicU64,
     pub(super) tasks: AtomicU64,
     pub(super) accept_pauses: AtomicU64,
+}
+
+/// All shards of the node, and how many connections they may hold together: open files are the whole process's.
+pub(super) struct Room {
+    pub(super) shards: Arc<[Arc<ShardCounters>]>,
+    pub(super) connections_max: u64,
+}
+
+impl Room {
+    /// Whether whoever has just said what they want must be turned away.
+    pub(super) fn is_full(&self) -> bool {
+        self.open() > self.connections_max
+    }
+
+    /// Whether there is no room even to hear and answer a newcomer.
+    pub(super) fn is_shut(&self) -> bool {
+        self.open()
+            > self
+                .connections_max
+                .saturating_add(self.connections_max / 8)
+    }
+
+    fn open(&self) -> u64 {
+        self.shards
+            .iter()
+            .map(|shard| shard.tasks.load(Relaxed) + shard.listeners.load(Relaxed))
+            .sum()
+    }
 }
 
 pub(super) fn add(counter: &AtomicU64, by: u64) {

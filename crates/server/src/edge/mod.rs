@@ -24,7 +24,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use self::counters::ShardCounters;
+use self::counters::{Room, ShardCounters};
 use self::http::PageThreads;
 use self::shard_loop::ShardSeed;
 use self::tls::TlsFiles;
@@ -37,6 +37,8 @@ pub struct EdgeConfig {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// One shard thread for each.
     pub shards: usize,
+    /// Connections of all shards together. One more is answered 503, and an eighth beyond that nobody is heard at all.
+    pub connections_max: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +136,10 @@ impl Edge {
                 page_threads: handle.clone(),
                 clock,
                 counters: Arc::clone(counters),
+                room: Room {
+                    shards: Arc::clone(&edge.meter.0),
+                    connections_max: config.connections_max,
+                },
                 tls: tls.clone(),
                 watches_tls: number == 0,
                 stop: stopped.clone(),

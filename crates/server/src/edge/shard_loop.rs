@@ -14,7 +14,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::accept;
-use super::counters::ShardCounters;
+use super::counters::{Room, ShardCounters};
 use super::crowd::Crowd;
 use super::door::{Counted, Door};
 use super::head::SoundRequest;
@@ -32,6 +32,7 @@ pub(super) struct ShardSeed {
     pub(super) page_threads: Handle,
     pub(super) clock: Clock,
     pub(super) counters: Arc<ShardCounters>,
+    pub(super) room: Room,
     pub(super) tls: Option<Arc<TlsFiles>>,
     /// One shard looks after the certificate's files for all.
     pub(super) watches_tls: bool,
@@ -50,6 +51,7 @@ pub(super) struct Local {
     pub(super) returning: mpsc::Sender<Returned>,
     pub(super) clock: Clock,
     pub(super) counters: Arc<ShardCounters>,
+    pub(super) room: Room,
     pub(super) tls: Option<Arc<TlsFiles>>,
     pub(super) stop: watch::Receiver<bool>,
 }
@@ -82,6 +84,7 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
         returning,
         clock: seed.clock,
         counters: seed.counters,
+        room: seed.room,
         tls: seed.tls,
         stop: seed.stop,
     });

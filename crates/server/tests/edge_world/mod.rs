@@ -71,6 +71,7 @@ impl World {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls,
             shards,
+            connections_max: u64::MAX,
         };
         let edge = Edge::start(config, Arc::clone(&directory), pages, Clock::start())
             .expect("the edge starts");

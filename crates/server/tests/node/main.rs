@@ -1,6 +1,7 @@
 //! The real binary, from outside: how it starts, what it says when it cannot, what it bears, how it ends.
 
 mod disk;
+mod files;
 mod hear;
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]

@@ -1,0 +1,69 @@
+//! More connections than the process may hold open files.
+
+use std::io::{BufRead as _, BufReader};
+
+use crate::hear::Listener;
+use crate::world::{Setup, until};
+
+const SECOND: u64 = 48_000;
+/// Files the node may open: its own, and some dozens of connections.
+const FILES: usize = 128;
+
+#[test]
+fn when_files_run_out_newcomers_are_refused_and_those_inside_stay() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = Setup::new(data.path())
+        .before(&format!("ulimit -n {FILES}"))
+        .start();
+    node.hear("few files may be open");
+    node.live("town-hall");
+    let mut inside: Vec<_> = (0..10)
+        .map(|_| Listener::join(&node, "town-hall"))
+        .collect();
+
+    // As many more as the node takes.
+    let mut crowd = Vec::new();
+    let refusal = loop {
+        let stream = node.say(
+            8080,
+            "GET /s/town-hall/live.ogg HTTP/1.1\r\nHost: x\r\n\r\n",
+        );
+        let mut reader = BufReader::new(stream);
+        let mut line = String::new();
+        reader.read_line(&mut line).expect("an answer");
+        if !line.starts_with("HTTP/1.1 200") {
+            break line;
+        }
+        crowd.push(reader);
+        assert!(crowd.len() < FILES, "more listeners than files");
+    };
+    assert!(refusal.starts_with("HTTP/1.1 503"), "{refusal}");
+    assert!(crowd.len() > 10, "only {} came in", crowd.len());
+    assert!(node.get(8080, "/").starts_with("HTTP/1.1 503"));
+    // The house has kept files for itself.
+    assert!(node.get(9090, "/readyz").starts_with("HTTP/1.1 200"));
+    node.space(&["create", "Meanwhile", "--id", "meanwhile"]);
+
+    // And then many who say nothing at all.
+    let silent: Vec<_> = (0..2 * FILES).map(|_| node.connect(8080)).collect();
+    for listener in &mut inside {
+        listener.catch_up();
+        let at = listener.at;
+        listener.until(at + SECOND / 2);
+    }
+    assert!(node.get(9090, "/healthz").starts_with("HTTP/1.1 200"));
+    node.space(&["show", "meanwhile"]);
+
+    drop((crowd, silent));
+    until("there is room again", || {
+        node.listen("town-hall").starts_with("HTTP/1.1 200")
+    });
+    until("pages are answered again", || {
+        node.get(8080, "/").starts_with("HTTP/1.1 200")
+    });
+    for listener in &mut inside {
+        listener.catch_up();
+    }
+    let (status, _, said) = node.terminate();
+    assert!(status.success() && !said.contains("panicked"), "{said}");
+}
