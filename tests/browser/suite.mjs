@@ -51,6 +51,12 @@ export const listen = async (page) => {
   await page.click("#listen");
   await until("the sound", () => page.evaluate(() => [...document.querySelectorAll("audio")].some((one) => !one.paused && one.currentTime > 0)));
 };
+/** Waits until the element that `selector` names holds `wanted`. */
+export const words = (page, selector, wanted, ms) => until(`"${wanted}" in ${selector}`, async () => {
+  const all = await page.evaluate((what) => document.querySelector(what)?.textContent ?? "", selector);
+  if (!all.includes(wanted)) throw new Error(`it says "${all.slice(0, 200)}"`);
+  return true;
+}, ms);
 /** Colours that still change are neither looked at nor judged. */
 export const settled = (page) => page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished.catch(() => {}))));
 export const shoot = async (page, name) => {

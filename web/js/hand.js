@@ -95,7 +95,7 @@ class Part {
       if (this.#speaker) this.#speaker.leave();
       await call("DELETE", `${api}/hands`);
       keep(MARK, null);
-      this.#take({ hand: null, may_speak: false, accepted: false });
+      this.#take({ hand: null, may_speak: false, accepted: false }, true);
       say("Your hand is down.");
     } catch (error) { toast(error.message); }
   }
@@ -110,13 +110,14 @@ class Part {
     if (this.#up || this.#called || this.#speaker) this.#timer = setTimeout(() => this.#look(), LOOK_MS * (0.8 + Math.random() * 0.4));
   }
 
-  #take(me) {
+  #take(me, own = false) {
     const may = Boolean(me.may_speak && me.accepted);
-    const was = this.#called;
+    const was = this.#called, hadUp = this.#up;
     this.#up = Boolean(me.hand);
     this.#called = may;
     if (!this.#up && !may) keep(MARK, null);
     if (may && !was) cry("You are called to the stage. Nobody hears you until you press the button.");
+    if (hadUp && !this.#up && !may && !own) toast("The host has lowered your hand. You can raise it again.");
     if (was && !may) {
       banner("called", null);
       if (this.#speaker) { this.#speaker.leave(); toast("The host has ended your turn on stage. You go on listening."); }

@@ -36,6 +36,8 @@ const start = async () => {
     if (token) await call("POST", `/studio/${data.space}/enter`, { token });
     else {
       const me = await call("GET", `${api}/me`);
+      if (me.banned) return over("banned");
+      if (me.role && !me.may_speak && !me.operator) return signIn("You have no place on this stage any more. Ask the host for a link.");
       if (!me.role && !me.operator) {
         const node = await call("GET", "/api/v1/me");
         if (!node.role) return signIn("");
@@ -66,7 +68,7 @@ const follow = () => {
   events?.close();
   events = new EventSource(`${api}/studio-events`);
   events.addEventListener("studio", ({ data: json }) => { heard = Date.now(); try { take(JSON.parse(json)); } catch { /* half a message: the next one is whole */ } });
-  events.addEventListener("over", () => over());
+  events.addEventListener("over", ({ data: json }) => { let why = ""; try { why = JSON.parse(json).why; } catch { /* no reason was given */ } over(why); });
   events.onerror = async () => {
     if (events.readyState !== EventSource.CLOSED) return;
     setTimeout(async () => {
@@ -75,15 +77,23 @@ const follow = () => {
   };
 };
 
-const over = () => {
+/** Why somebody may no longer see the studio: what is, and what goes on. */
+const OVER = {
+  removed: ["The host has ended your turn on stage.", "You can go on listening."],
+  banned: ["The host has ended your turn on stage.", "The hosts keep you off the stage from now on. You can go on listening."],
+  revoked: ["Your link was revoked by the host.", "It lets nobody in any more. You can go on listening, or ask the host for another."],
+};
+
+const over = (why) => {
+  const [head, more] = OVER[why] ?? OVER.removed;
   events?.close();
   speaker?.leave();
   $("deck").hidden = true;
   drawnFor = "";
   for (const key of ["dead", "server", "disk", "mic"]) banner(key, null);
-  view.replaceChildren(el("div", { class: "sect stack" }, el("h1", {}, "The host has ended your turn on stage."),
-    el("p", { class: "stand" }, "You can go on listening."), el("p", {}, el("a", { class: "btn main", href: `${data.public}/s/${data.space}` }, icon("play"), "Listen"))));
-  cry("The host has ended your turn on stage. You can go on listening.");
+  view.replaceChildren(el("div", { class: "sect stack" }, el("h1", {}, head),
+    el("p", { class: "stand" }, more), el("p", {}, el("a", { class: "btn main", href: `${data.public}/s/${data.space}` }, icon("play"), "Listen"))));
+  cry(`${head} ${more}`);
 };
 
 // ---- drawing -------------------------------------------------------------------------------------------------------

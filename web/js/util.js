@@ -101,6 +101,9 @@ export const ask = (head, more, yes, no = "No") => new Promise((done) => {
   box.showModal();
 });
 
+/** Details of problems begin small and end without a stop, for they also stand in logs and terminals. */
+const sentence = (words) => `${words[0].toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
+
 /** A call of the API. Throws an Error whose message can be shown. */
 export const call = async (method, url, body, more = {}) => {
   let answer;
@@ -121,7 +124,7 @@ export const call = async (method, url, body, more = {}) => {
   let value = null;
   try { value = words ? JSON.parse(words) : null; } catch { /* not JSON: the status says enough */ }
   if (answer.ok) return value;
-  throw Object.assign(new Error(value?.detail || value?.title || `The server answered ${answer.status}.`), { status: answer.status, problem: value });
+  throw Object.assign(new Error(sentence(value?.detail || value?.title || `the server answered ${answer.status}`)), { status: answer.status, problem: value });
 };
 
 /** Where single keys must be dead. */

@@ -13,7 +13,7 @@ use super::auth::{AuthError, TokenRole, draw, parse_hex};
 use super::door::In;
 use super::problem::{Answer, Problem};
 use super::view::InviteView;
-use super::who::InSpace;
+use super::who::{InSpace, may_speak};
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct NewInvite {
@@ -78,14 +78,28 @@ pub(super) async fn link_again(at: InSpace) -> Answer<Json<InviteLink>> {
     linked(&at, parse(&at.param)?).map(Json)
 }
 
-/// Revoke an invitation: its links are worthless from now on
+/// Revoke an invitation: its links are worthless from now on, and who came by them is a listener again
 #[utoipa::path(delete, path = "/api/v1/spaces/{id}/invites/{invite}", tag = "invitations", params(("id" = String, Path), ("invite" = String, Path)),
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(super) async fn revoke(at: InSpace) -> Answer<StatusCode> {
-    at.command(Command::Revoke {
-        invite: parse(&at.param)?,
-    })
-    .await?;
+    let invite = parse(&at.param)?;
+    let came_by_it: Vec<_> = at
+        .space
+        .snapshot
+        .load()
+        .people
+        .iter()
+        .filter(|(_, person)| person.invite == Some(invite))
+        .map(|(id, _)| *id)
+        .collect();
+    at.command(Command::Revoke { invite }).await?;
+    let after = at.space.snapshot.load_full();
+    for person in came_by_it {
+        // Who revokes the own link keeps the role, and the connection with it.
+        if !after.people.get(&person).is_some_and(may_speak) {
+            at.app.ingest.hang_up(&at.space.id, person).await;
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

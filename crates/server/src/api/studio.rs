@@ -65,7 +65,8 @@ async fn follow(at: InSpace, to: mpsc::Sender<Event>) {
     let mut roster = at.space.roster.subscribe();
     loop {
         if at.needs_stage().is_err() {
-            let _ = to.send(Event::default().event("over").data("{}")).await;
+            let why = format!(r#"{{"why":"{}"}}"#, why_over(&at));
+            let _ = to.send(Event::default().event("over").data(why)).await;
             return;
         }
         let event = match Event::default().event("studio").json_data(Studio::of(&at)) {
@@ -82,6 +83,21 @@ async fn follow(at: InSpace, to: mpsc::Sender<Event>) {
             alive = changed(&at, &mut notices) => if !alive { return },
             told = roster.recv() => if matches!(told, Err(RecvError::Closed)) { return },
         }
+    }
+}
+
+/// A word for the page: what has taken the right to look.
+fn why_over(at: &InSpace) -> &'static str {
+    let space = at.space.snapshot.load();
+    let Some(me) = at.me() else { return "removed" };
+    let revoked = me
+        .invite
+        .and_then(|invite| space.invites.get(&invite))
+        .is_some_and(|invite| invite.revoked);
+    match (me.banned, revoked) {
+        (true, _) => "banned",
+        (_, true) => "revoked",
+        _ => "removed",
     }
 }
 
