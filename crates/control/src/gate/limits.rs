@@ -1,0 +1,67 @@
+//! Every bound of the gate: its unit, the reason, and what happens there.
+
+/// Keys of a ring: one that seals, the rest check. More are refused as `BadKey::Full`.
+pub const KEYS_MAX: usize = 8;
+/// Milliseconds by which clocks may differ or step: nothing within it is refused as expired or future-dated.
+pub const CLOCK_SKEW_MS: u64 = 5 * 60_000;
+/// Milliseconds a place is good, from its sealing. `Wait` seals it anew when half is gone, so waiting longer loses nothing.
+pub const PLACE_LIFE_MS: u64 = 4 * 3_600_000;
+/// Milliseconds a ticket is good that was won at the door: long enough for a slow page to ask for the sound.
+pub const TICKET_LIFE_MS: u64 = 10 * 60_000;
+/// Milliseconds of the right to come back, from its sealing; the player renews it while it is inside.
+pub const RESUME_LIFE_MS: u64 = 10 * 60_000;
+/// Milliseconds in which a puzzle can be solved and its solution used.
+pub const PUZZLE_LIFE_MS: u64 = 5 * 60_000;
+/// Seconds for which a seat that was left is remembered by its id: whoever comes again within it was inside.
+pub const LEFT_KEPT_S: u32 = 5 * 60;
+/// Milliseconds that a place must be old before it lets anybody in: a flood that never comes back gets nothing.
+pub const PLACE_AGE_MIN_MS: u64 = 1_000;
+/// Milliseconds that a seat is held for a ticket not yet used. After it the seat is free again and the right remains.
+pub const SEAT_HELD_MS: u64 = 30_000;
+/// Seats held at once by one queue of a shell. Further ones are not held: their tickets are good, their seats free.
+pub const HELD_MAX: usize = 65_536;
+/// Milliseconds between two turns of the spent set. What was spent is known for one to two turns, which is as long as a
+/// place lives; invited tickets live longer and may then stand at the head of their lane once more a turn.
+pub const SPENT_PERIOD_MS: u64 = PLACE_LIFE_MS;
+/// Ids the spent set is made for, a seat; beyond it the set turns early, so that it never grows wrong.
+pub const SPENT_PER_SEAT: u32 = 8;
+/// Bits of the spent set an id. With eight bits set an id fewer than 1 in 10,000 strangers are taken for spent.
+pub const SPENT_BITS: u32 = 32;
+/// Milliseconds between two turns of the memory of how many were inside, by prefix: the allowance lasts one to two of them.
+pub const PEAK_PERIOD_MS: u64 = 5 * 60_000;
+/// Spaces a hall has doors for; more are refused as `BadDoor::Full`.
+pub const DOORS_MAX: usize = crate::limits::SPACES_MAX;
+/// Shards of a hall.
+pub const SHARDS_MAX: u32 = 256;
+/// Seats of a hall: the tables for them take about 160 bytes a seat. More is refused by `Settings::check`.
+pub const SEATS_MAX: u32 = 8_000_000;
+/// Seats that a shard leases at once. Small enough that what idle shards hold back is not missed.
+pub const LEASE_MAX: u32 = 64;
+/// Milliseconds of one bucket of the line. Within it places go by the moment of arrival.
+pub const BUCKET_MS: u64 = 10_000;
+/// Buckets a line remembers: longer than a place lives. Older ones count as served.
+pub const BUCKETS: usize = 2_048;
+/// Seconds over which it is learned how many of those whose turn has come do come.
+pub const SHOW_WINDOW_S: usize = 60;
+/// Seconds that those whose turn has come are given to come, before others are called in their stead.
+pub const CALLED_WINDOW_S: usize = 15;
+/// Of those called, the least part that is reckoned with. Places that nobody means to use delay the line at most so.
+pub const SHOW_MIN: f64 = 1.0 / 1_024.0;
+/// Milliseconds between two polls of a waiter: never sooner (a small answer still costs a round), never later (a phone sleeps).
+pub const POLL_MS_MIN: u32 = 2_000;
+pub const POLL_MS_MAX: u32 = 600_000;
+/// Milliseconds until the next poll when nobody knows how long it takes.
+pub const POLL_MS_UNKNOWN: u32 = 30_000;
+/// Small hashes that a solution consists of. Eight of a mean of d tries each vary less than one of 8 d.
+pub const PUZZLE_PARTS: usize = 8;
+/// Tries (mean, all parts): from nothing that anybody notices to 3 s at 200,000 hashes a second, a slow phone in plain JavaScript.
+pub const EFFORT_MIN: u32 = 4_000;
+pub const EFFORT_MAX: u32 = 600_000;
+/// Milliseconds that nine of ten solutions of a cohort may take; above it the cohort's puzzles get easier.
+pub const SOLVE_P90_MS: u32 = 3_000;
+/// Cohorts of a door: prefixes fall into them by a salted hash.
+pub const COHORTS: usize = 64;
+/// Tries to settle a race of two connections with one ticket. They are some 100 ns; after them the later is told to come again.
+pub const RACE_TRIES: usize = 64;
+/// Milliseconds: a step up the ladder is taken at once, a step down after this time of quiet.
+pub const CALM_DOWN_MS: u64 = 10_000;

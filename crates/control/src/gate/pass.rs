@@ -1,0 +1,101 @@
+//! A pass is a seat while somebody has it. It is given back when dropped, once, wherever it is dropped.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
+
+use hustings_media::time::Now;
+
+use super::door::Door;
+use super::lanes::Lane;
+use super::limits::{HELD_MAX, SEAT_HELD_MS};
+use super::prefix::Charge;
+use super::seats::SeatKey;
+
+/// The seat of one connection. The shell keeps it beside the socket and drops it with the socket.
+pub struct Pass {
+    pub(crate) door: Arc<Door>,
+    pub(crate) lane: Lane,
+    pub(crate) key: Option<SeatKey>,
+    pub(crate) charge: Charge,
+}
+
+impl std::fmt::Debug for Pass {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pass({}, {:?})", self.door.space(), self.lane)
+    }
+}
+
+impl Pass {
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
+    }
+
+    pub fn lane(&self) -> Lane {
+        self.lane
+    }
+
+    /// None for who showed nothing: such a seat cannot be taken over.
+    pub fn key(&self) -> Option<SeatKey> {
+        self.key
+    }
+
+    /// Whether the same right has come again and has the seat now: the shell closes this connection. One atomic load.
+    pub fn is_taken_over(&self) -> bool {
+        self.key
+            .is_some_and(|key| self.door.hall.seats.is_taken_over(key))
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let hall = &self.door.hall;
+        hall.prefixes.leave(&self.charge);
+        let second = hall.second.load(Relaxed);
+        if self.key.is_none_or(|key| hall.seats.leave(key, second)) {
+            self.door.lanes[self.lane as usize]
+                .inside
+                .fetch_sub(1, Relaxed);
+            self.door.taken.fetch_sub(1, AcqRel);
+            hall.give_back(1);
+        }
+    }
+}
+
+/// Seats held for tickets that have just been given out: each for at most 30 s. The ticket's connection takes its seat over.
+#[derive(Debug, Default)]
+pub struct Held {
+    passes: VecDeque<(Now, Pass)>,
+}
+
+impl Held {
+    /// Holds the seat; with `HELD_MAX` held the oldest goes early.
+    pub fn hold(&mut self, pass: Pass, now: Now) {
+        if self.passes.len() >= HELD_MAX {
+            self.passes.pop_front();
+        }
+        self.passes.push_back((now, pass));
+    }
+
+    /// Lets go of what is due or taken over; returns how many seats were let go unused.
+    pub fn let_go(&mut self, now: Now) -> usize {
+        let mut unused = 0;
+        while let Some((since, pass)) = self.passes.front() {
+            let used = pass.is_taken_over();
+            if !used && now.since(*since) < SEAT_HELD_MS * 1_000 {
+                break;
+            }
+            unused += usize::from(!used);
+            self.passes.pop_front();
+        }
+        unused
+    }
+
+    pub fn len(&self) -> usize {
+        self.passes.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.passes.is_empty()
+    }
+}

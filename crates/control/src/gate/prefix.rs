@@ -1,0 +1,351 @@
+//! Prefixes: who shares an access, as far as fairness needs to know, and how many of each are inside. No address is kept:
+//! the tables hold counts under salted hashes.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+use super::limits::SEATS_MAX;
+
+/// Secret numbers under which prefixes are hashed. Keep it over a restart with the snapshot, else the snapshot says nothing.
+#[derive(Clone, Copy)]
+pub struct Salt(pub [u64; 2]);
+
+impl std::fmt::Debug for Salt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Salt(..)")
+    }
+}
+
+impl Salt {
+    /// SipHash-1-3 of two words: what others choose does not choose its slot.
+    pub(crate) fn hash(&self, a: u64, b: u64) -> u64 {
+        let [k0, k1] = self.0;
+        let mut v = [
+            k0 ^ 0x736f_6d65_7073_6575,
+            k1 ^ 0x646f_7261_6e64_6f6d,
+            k0 ^ 0x6c79_6765_6e65_7261,
+            k1 ^ 0x7465_6462_7974_6573,
+        ];
+        for word in [a, b, 16 << 56] {
+            v[3] ^= word;
+            round(&mut v);
+            v[0] ^= word;
+        }
+        v[2] ^= 0xff;
+        for _ in 0..3 {
+            round(&mut v);
+        }
+        v[0] ^ v[1] ^ v[2] ^ v[3]
+    }
+}
+
+fn round(v: &mut [u64; 4]) {
+    v[0] = v[0].wrapping_add(v[1]);
+    v[1] = v[1].rotate_left(13) ^ v[0];
+    v[0] = v[0].rotate_left(32);
+    v[2] = v[2].wrapping_add(v[3]);
+    v[3] = v[3].rotate_left(16) ^ v[2];
+    v[0] = v[0].wrapping_add(v[3]);
+    v[3] = v[3].rotate_left(21) ^ v[0];
+    v[2] = v[2].wrapping_add(v[1]);
+    v[1] = v[1].rotate_left(17) ^ v[2];
+    v[2] = v[2].rotate_left(32);
+}
+
+/// Where a knock comes from: /24 of IPv4; /64, /56 and /48 of IPv6. IPv4 in IPv6 counts as IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prefix {
+    /// The first 64 bits of IPv6, the first 24 of IPv4.
+    bits: u64,
+    v6: bool,
+}
+
+impl Prefix {
+    pub fn v4(octets: [u8; 4]) -> Self {
+        let [a, b, c, _] = octets;
+        Self {
+            bits: u64::from_be_bytes([0, 0, 0, 0, 0, a, b, c]),
+            v6: false,
+        }
+    }
+
+    pub fn v6(octets: [u8; 16]) -> Self {
+        let mapped = octets[..10] == [0; 10] && octets[10..12] == [0xff; 2];
+        if mapped {
+            return Self::v4([octets[12], octets[13], octets[14], octets[15]]);
+        }
+        let bits = octets[..8]
+            .iter()
+            .fold(0, |bits, octet| bits << 8 | u64::from(*octet));
+        Self { bits, v6: true }
+    }
+}
+
+/// The most listeners of one space inside from one /64 and one /48 of IPv6, in busy and storm. Wide enough for a hall's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caps {
+    pub fine: u32,
+    pub wide: u32,
+}
+
+impl Default for Caps {
+    fn default() -> Self {
+        Self {
+            fine: 1_024,
+            wide: 16_384,
+        }
+    }
+}
+
+/// What a knock's prefix hashes to at one door, a level each: coarse, and for IPv6 /64 and /48.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Charge {
+    coarse: u64,
+    fine: u64,
+    wide: u64,
+    v6: bool,
+}
+
+impl Charge {
+    /// `door` is the same after a restart, else the snapshot would speak of others.
+    pub(crate) fn new(prefix: Prefix, door: u64, salt: &Salt) -> Self {
+        let coarse = if prefix.v6 {
+            prefix.bits >> 8
+        } else {
+            prefix.bits | 1 << 63
+        };
+        let deeper = |bits, level| {
+            if prefix.v6 {
+                salt.hash(bits, door.wrapping_add(level))
+            } else {
+                0
+            }
+        };
+        Self {
+            coarse: salt.hash(coarse, door.wrapping_add(1)),
+            fine: deeper(prefix.bits, 2),
+            wide: deeper(prefix.bits >> 16, 3),
+            v6: prefix.v6,
+        }
+    }
+
+    /// A number of 32 bits for tokens and cohorts; never 0, which means any prefix.
+    pub(crate) fn tag(&self) -> u32 {
+        (self.coarse >> 32) as u32 | 1
+    }
+
+    /// For the count of distinct prefixes and their spread.
+    pub(crate) fn spread(&self) -> u64 {
+        self.coarse
+    }
+}
+
+#[derive(Default)]
+struct Cell {
+    inside: AtomicU32,
+    /// The most that were inside at once in this period and in the one before.
+    peak: AtomicU32,
+    before: AtomicU32,
+}
+
+/// How many of each prefix are inside. Two rows of counters without keys: a prefix may read as more than it is, never as
+/// less, and the memory is fixed. The rows are four times as wide as there are seats, so that strangers seldom meet.
+pub(crate) struct Prefixes {
+    rows: [Box<[Cell]>; 2],
+    mask: usize,
+}
+
+/// How many of each prefix were inside, by salted hash: what the allowance of those without script lives on over a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct InsideSnapshot {
+    width: usize,
+    cells: Vec<(u8, u32, u32)>,
+}
+
+impl Prefixes {
+    pub(crate) fn new(seats: u32) -> Self {
+        let width = (seats.min(SEATS_MAX) as usize * 4)
+            .next_power_of_two()
+            .max(1_024);
+        let row = || (0..width).map(|_| Cell::default()).collect();
+        Self {
+            rows: [row(), row()],
+            mask: width - 1,
+        }
+    }
+
+    fn cells(&self, hash: u64) -> [&Cell; 2] {
+        let row = |row: usize| &self.rows[row][(hash >> (row * 32)) as usize & self.mask];
+        [row(0), row(1)]
+    }
+
+    pub(crate) fn enter(&self, charge: &Charge) {
+        for cell in self.cells(charge.coarse) {
+            let inside = cell.inside.fetch_add(1, Relaxed) + 1;
+            cell.peak.fetch_max(inside, Relaxed);
+        }
+        if charge.v6 {
+            for cell in self.deeper(charge) {
+                cell.inside.fetch_add(1, Relaxed);
+            }
+        }
+    }
+
+    pub(crate) fn leave(&self, charge: &Charge) {
+        for cell in self.cells(charge.coarse) {
+            cell.inside.fetch_sub(1, Relaxed);
+        }
+        if charge.v6 {
+            for cell in self.deeper(charge) {
+                cell.inside.fetch_sub(1, Relaxed);
+            }
+        }
+    }
+
+    fn deeper(&self, charge: &Charge) -> [&Cell; 4] {
+        let ([a, b], [c, d]) = (self.cells(charge.fine), self.cells(charge.wide));
+        [a, b, c, d]
+    }
+
+    /// How many of the coarse prefix are inside.
+    pub(crate) fn inside(&self, charge: &Charge) -> u32 {
+        least(self.cells(charge.coarse))
+    }
+
+    /// Whether the caps on /64 and /48 are reached.
+    pub(crate) fn capped(&self, charge: &Charge, caps: &Caps) -> bool {
+        charge.v6
+            && (least(self.cells(charge.fine)) >= caps.fine
+                || least(self.cells(charge.wide)) >= caps.wide)
+    }
+
+    /// Whether fewer are inside now than were lately: one who shows nothing may come back.
+    pub(crate) fn may_come_back(&self, charge: &Charge) -> bool {
+        self.cells(charge.coarse).iter().all(|cell| {
+            let peak = cell.peak.load(Relaxed).max(cell.before.load(Relaxed));
+            cell.inside.load(Relaxed) < peak
+        })
+    }
+
+    /// Begins a new period. What was inside counts into it.
+    pub(crate) fn turn(&self) {
+        for cell in self.rows.iter().flatten() {
+            let inside = cell.inside.load(Relaxed);
+            cell.before.store(cell.peak.swap(inside, Relaxed), Relaxed);
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> InsideSnapshot {
+        let cells = self.rows.iter().zip(0_u8..).flat_map(|(row, at)| {
+            let full = row.iter().zip(0_u32..).filter_map(move |(cell, index)| {
+                let peak = cell.peak.load(Relaxed).max(cell.before.load(Relaxed));
+                (peak > 0).then_some((at, index, peak))
+            });
+            full.collect::<Vec<_>>()
+        });
+        InsideSnapshot {
+            width: self.mask + 1,
+            cells: cells.collect(),
+        }
+    }
+
+    /// Of another width it says nothing and is left. Hostile numbers only widen the allowance of their prefix.
+    pub(crate) fn restore(&self, snapshot: &InsideSnapshot) -> bool {
+        if snapshot.width != self.mask + 1 {
+            return false;
+        }
+        for (row, index, peak) in &snapshot.cells {
+            let row = self.rows.get(usize::from(*row));
+            if let Some(cell) = row.and_then(|row| row.get(*index as usize)) {
+                cell.peak.fetch_max((*peak).min(SEATS_MAX), Relaxed);
+            }
+        }
+        true
+    }
+}
+
+fn least(cells: [&Cell; 2]) -> u32 {
+    cells[0]
+        .inside
+        .load(Relaxed)
+        .min(cells[1].inside.load(Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SALT: Salt = Salt([1, 2]);
+
+    fn v6(third: u16, fourth: u16) -> Prefix {
+        let mut octets = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9];
+        octets[4..6].copy_from_slice(&third.to_be_bytes());
+        octets[6..8].copy_from_slice(&fourth.to_be_bytes());
+        Prefix::v6(octets)
+    }
+
+    #[test]
+    fn prefixes_are_cut_where_said() {
+        assert_eq!(Prefix::v4([192, 0, 2, 1]), Prefix::v4([192, 0, 2, 200]));
+        assert_ne!(Prefix::v4([192, 0, 2, 1]), Prefix::v4([192, 0, 3, 1]));
+        let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7];
+        assert_eq!(Prefix::v6(mapped), Prefix::v4([192, 0, 2, 9]));
+        let (a, b) = (v6(1, 0x1200), v6(1, 0x12ff));
+        let tag = |prefix| Charge::new(prefix, 1, &SALT).tag();
+        assert_eq!(tag(a), tag(b), "one /56");
+        assert_ne!(tag(a), tag(v6(1, 0x1300)));
+    }
+
+    #[test]
+    fn who_was_inside_may_come_back_and_no_more() {
+        let prefixes = Prefixes::new(100);
+        let charge = Charge::new(Prefix::v4([10, 0, 0, 1]), 1, &SALT);
+        assert!(!prefixes.may_come_back(&charge));
+        for _ in 0..3 {
+            prefixes.enter(&charge);
+        }
+        assert!(!prefixes.may_come_back(&charge));
+        prefixes.leave(&charge);
+        assert!(prefixes.may_come_back(&charge));
+        prefixes.enter(&charge);
+        assert!(!prefixes.may_come_back(&charge), "as many as were inside");
+        prefixes.leave(&charge);
+        prefixes.turn();
+        assert!(prefixes.may_come_back(&charge), "one period later");
+        prefixes.turn();
+        assert!(!prefixes.may_come_back(&charge), "two periods later");
+    }
+
+    #[test]
+    fn a_restart_keeps_the_allowance() {
+        let before = Prefixes::new(100);
+        let charge = Charge::new(Prefix::v4([10, 0, 0, 1]), 1, &SALT);
+        before.enter(&charge);
+        let text = serde_json::to_string(&before.snapshot()).unwrap();
+        let after = Prefixes::new(100);
+        assert!(after.restore(&serde_json::from_str(&text).unwrap()));
+        assert!(after.may_come_back(&charge));
+        after.enter(&charge);
+        assert!(!after.may_come_back(&charge));
+        assert!(!Prefixes::new(10_000).restore(&before.snapshot()));
+        let other = Charge::new(Prefix::v4([10, 0, 0, 1]), 2, &SALT);
+        assert!(!after.may_come_back(&other), "another door");
+    }
+
+    #[test]
+    fn the_wide_prefix_is_capped_across_its_parts() {
+        let prefixes = Prefixes::new(100);
+        let caps = Caps { fine: 2, wide: 5 };
+        for fourth in 0..5 {
+            let charge = Charge::new(v6(7, fourth), 1, &SALT);
+            assert!(!prefixes.capped(&charge, &caps));
+            prefixes.enter(&charge);
+        }
+        assert!(prefixes.capped(&Charge::new(v6(7, 0x900), 1, &SALT), &caps));
+        assert!(!prefixes.capped(&Charge::new(v6(8, 0), 1, &SALT), &caps));
+        let one = Charge::new(v6(9, 0), 1, &SALT);
+        prefixes.enter(&one);
+        prefixes.enter(&one);
+        assert!(prefixes.capped(&one, &caps), "the /64");
+    }
+}

@@ -1,0 +1,1 @@
+//! Tables: each fault of a token, each way a knock goes.

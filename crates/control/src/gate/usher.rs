@@ -1,0 +1,407 @@
+//! The usher: measures the seats of the node, deals them to spaces and lanes, calls the line, and climbs the ladder. One a node,
+//! owned by one task that ticks it every 100 ms. Gates never wait for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+
+use hustings_media::time::Now;
+
+use super::call::Caller;
+use super::door::{Door, Hall};
+use super::ladder::{Ladder, LadderEvent};
+use super::lanes::{Dealer, LANES};
+use super::limits::{DOORS_MAX, PEAK_PERIOD_MS, SPENT_PERIOD_MS};
+use super::load::{Load, Resource};
+use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
+use super::settings::{BadSettings, check_guarantee};
+use super::ticket::DoorEpoch;
+use super::verdict::Times;
+use crate::ids::SpaceId;
+
+/// Milliseconds between two adjustments of the puzzles.
+const COHORTS_EVERY_MS: u64 = 5_000;
+/// Part of the seats that is kept from borrowers while spaces below their guarantee are quiet, so that their first comers find some.
+const KEPT_PART: u32 = 50;
+/// How fast the memory of unmet demand fades, a tick: those who were told to wait come again after some seconds.
+const DEMAND_FADES: f64 = 0.95;
+/// Ticks in which a lane may leave its credits unused before they go to lanes that would use them.
+const IDLE_TICKS: u32 = 10;
+
+pub struct Usher {
+    hall: Arc<Hall>,
+    doors: Vec<Option<Booked>>,
+    ladder: Ladder,
+    began: Option<Now>,
+    cohorts_at: Now,
+    peaks_at: Now,
+    spent_at: Now,
+}
+
+/// A door and what the usher remembers of it.
+struct Booked {
+    door: Arc<Door>,
+    guarantee: f64,
+    keeper: Keeper,
+    dealer: Dealer,
+    caller: Caller,
+    /// Who came in and who would have, fading, by lane.
+    demand: [f64; LANES],
+    /// Ticks in which credits lay unused though nothing hindered.
+    idle: [u32; LANES],
+    /// Of this tick.
+    seen: Seen,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    left: [u32; LANES],
+    used: [u32; LANES],
+    unmet: [u32; LANES],
+    over_level: u32,
+    /// Seats the door may take now.
+    room: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsherReport {
+    /// Seats of the node now, and what makes them so few.
+    pub capacity: u32,
+    pub short: Resource,
+    /// To be stored and shown.
+    pub ladder: Option<LadderEvent>,
+    pub modes: Vec<ModeEvent>,
+    /// The spent set turned before its time, being full: replays are known for a shorter time.
+    pub spent_early: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadDoor {
+    #[error("this space has a door already")]
+    Open,
+    #[error("a hall has {DOORS_MAX} doors at most")]
+    Full,
+    #[error(transparent)]
+    Settings(#[from] BadSettings),
+}
+
+impl Usher {
+    pub fn new(hall: Arc<Hall>) -> Self {
+        let (cohorts_at, peaks_at, spent_at) = (Now(0), Now(0), Now(0));
+        Self {
+            hall,
+            doors: Vec::new(),
+            ladder: Ladder::default(),
+            began: None,
+            cohorts_at,
+            peaks_at,
+            spent_at,
+        }
+    }
+
+    /// Opens a space's door. `epoch` counts up when the same space is opened anew; the guarantee is a share of the seats,
+    /// None for the node's setting.
+    ///
+    /// # Errors
+    /// When the space has a door, there are too many, or the guarantee is no share.
+    pub fn open(
+        &mut self,
+        space: SpaceId,
+        epoch: DoorEpoch,
+        guarantee: Option<f64>,
+        times: Times,
+    ) -> Result<Arc<Door>, BadDoor> {
+        let guarantee = guarantee.unwrap_or(self.hall.settings.guarantee);
+        check_guarantee(guarantee)?;
+        if self
+            .doors
+            .iter()
+            .flatten()
+            .any(|booked| *booked.door.space() == space)
+        {
+            return Err(BadDoor::Open);
+        }
+        let slot = self
+            .doors
+            .iter()
+            .position(Option::is_none)
+            .unwrap_or(self.doors.len());
+        if slot >= DOORS_MAX {
+            return Err(BadDoor::Full);
+        }
+        let door = Arc::new(Door::new(
+            self.hall.clone(),
+            space,
+            epoch,
+            slot as u16,
+            times.now,
+        ));
+        let booked = Booked {
+            door: door.clone(),
+            guarantee,
+            keeper: Keeper::default(),
+            dealer: Dealer::default(),
+            caller: Caller::default(),
+            demand: [0.0; LANES],
+            idle: [0; LANES],
+            seen: Seen::default(),
+        };
+        if slot == self.doors.len() {
+            self.doors.push(Some(booked))
+        } else {
+            self.doors[slot] = Some(booked)
+        }
+        self.budget();
+        Ok(door)
+    }
+
+    /// Nobody enters any more; those inside keep their passes. Take the gates' tallies before the slot is used again.
+    pub fn close(&mut self, space: &SpaceId) {
+        let of = |booked: &mut Booked| booked.door.space() == space;
+        for booked in self.doors.iter_mut().filter_map(|slot| slot.take_if(of)) {
+            booked.door.closed.store(true, Release);
+        }
+    }
+
+    pub fn doors(&self) -> impl Iterator<Item = &Arc<Door>> {
+        self.doors.iter().flatten().map(|booked| &booked.door)
+    }
+
+    pub fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
+    /// Every 100 ms. `load` is the node's, its `cpu` and cadence those of the busiest shard.
+    pub fn tick(&mut self, load: &Load, times: Times) -> UsherReport {
+        let began = *self.began.get_or_insert(times.now);
+        // Seconds begin at 1 so that nothing looks left at 0.
+        let second = 1 + (times.now.since(began) / 1_000_000) as u32;
+        self.hall.second.store(second, Relaxed);
+        let (capacity, short) = load.seats(self.hall.out(), self.hall.settings.seats);
+        self.hall.set_capacity(capacity);
+        self.doors.iter_mut().flatten().for_each(Booked::see);
+        self.budget();
+        let mut modes = Vec::new();
+        for booked in self.doors.iter_mut().flatten() {
+            modes.extend(booked.look(short, times));
+            booked.deal(times);
+        }
+        let spent_early = self.turn(times.now);
+        let taken = f64::from(self.hall.out()) / f64::from(capacity.max(1));
+        let ladder = self.ladder.look(load, taken, times.now, times.wall);
+        UsherReport {
+            capacity,
+            short,
+            ladder,
+            modes,
+            spent_early,
+        }
+    }
+
+    /// How many seats each space may hold: its guarantee, and of what is idle an equal part; first come those below their guarantee.
+    fn budget(&mut self) {
+        let capacity = self.hall.capacity();
+        let free = capacity.saturating_sub(self.hall.out());
+        let all: f64 = self
+            .doors
+            .iter()
+            .flatten()
+            .map(|booked| booked.guarantee)
+            .sum();
+        let scale = f64::from(capacity) / all.max(1.0);
+        let (mut owed, mut quiet, mut borrowers) = (0_u32, 0_u32, 0_u32);
+        for booked in self.doors.iter().flatten() {
+            let below = booked.below(scale);
+            match (booked.wants(), below) {
+                (true, 0) => borrowers += 1,
+                (true, _) => owed = owed.saturating_add(below),
+                (false, _) => quiet = quiet.saturating_add(below),
+            }
+        }
+        let spare = free
+            .saturating_sub(owed)
+            .saturating_sub(quiet.min(capacity / KEPT_PART));
+        for booked in self.doors.iter_mut().flatten() {
+            let taken = booked.door.inside();
+            let wants = booked.wants();
+            let part = if wants {
+                spare.div_ceil(borrowers.max(1))
+            } else {
+                spare
+            };
+            let guaranteed = taken.saturating_add(booked.below(scale));
+            let allowed = guaranteed.max(taken.saturating_add(part)).min(capacity);
+            booked.door.allowed.store(allowed, Relaxed);
+            booked.seen.room = allowed.saturating_sub(taken).min(free);
+        }
+    }
+
+    fn turn(&mut self, now: Now) -> bool {
+        let due = |at: &mut Now, every: u64| {
+            let due = now.since(*at) >= every * 1_000;
+            if due {
+                *at = now;
+            }
+            due
+        };
+        if due(&mut self.cohorts_at, COHORTS_EVERY_MS) {
+            self.doors
+                .iter_mut()
+                .flatten()
+                .for_each(Booked::adjust_puzzles);
+        }
+        if due(&mut self.peaks_at, PEAK_PERIOD_MS) {
+            self.hall.prefixes.turn();
+        }
+        let early = self.hall.spent.full();
+        if due(&mut self.spent_at, SPENT_PERIOD_MS) || early {
+            self.spent_at = now;
+            self.hall.spent.turn();
+        }
+        early
+    }
+}
+
+impl Booked {
+    /// Takes what the gates have counted since the last tick.
+    fn see(&mut self) {
+        let door = &self.door;
+        for (lane, counts) in door.lanes.iter().enumerate() {
+            self.seen.left[lane] = counts.credits.swap(0, Relaxed);
+            self.seen.used[lane] = counts.entered.swap(0, Relaxed);
+            self.seen.unmet[lane] = counts.unmet.swap(0, Relaxed);
+            let now = f64::from(self.seen.used[lane] + self.seen.unmet[lane]);
+            self.demand[lane] = now.max(self.demand[lane] * DEMAND_FADES);
+            let idle = self.seen.left[lane] > 0 && self.seen.used[lane] == 0;
+            self.idle[lane] = if idle {
+                self.idle[lane].saturating_add(1)
+            } else {
+                0
+            };
+        }
+        self.seen.over_level = door.over_level.swap(0, Relaxed);
+        self.dealer.used(door.shares(), self.seen.used);
+    }
+
+    fn waiting(&self) -> u64 {
+        let (issued, called) = self.door.line();
+        issued.saturating_sub(called)
+    }
+
+    fn wants(&self) -> bool {
+        self.waiting() > 0
+            || self.seen.over_level > 0
+            || self.demand.iter().any(|demand| *demand >= 0.5)
+    }
+
+    /// Seats that are missing to its guarantee.
+    fn below(&self, scale: f64) -> u32 {
+        ((self.guarantee * scale) as u32).saturating_sub(self.door.inside())
+    }
+
+    /// Settles the mode, and the level that prefixes are held to.
+    fn look(&mut self, short: Resource, times: Times) -> Option<ModeEvent> {
+        let door = &self.door;
+        let (taken, room) = (f64::from(door.inside()), f64::from(self.seen.room));
+        let fill = if taken + room > 0.0 {
+            taken / (taken + room)
+        } else {
+            1.0
+        };
+        // A tick is a tenth of a second.
+        let a_second = f64::from(self.seen.used.iter().chain(&self.seen.unmet).sum::<u32>()) * 10.0;
+        let unmet = self.seen.unmet.iter().any(|unmet| *unmet > 0);
+        let rush = if unmet || a_second > room {
+            Mode::Storm
+        } else if a_second * 5.0 > room {
+            Mode::Busy
+        } else {
+            Mode::Calm
+        };
+        let up = by_share(fill, 0.85, 0.97).max(rush);
+        let line = if self.waiting() > 0 && self.keeper.mode() == Mode::Storm {
+            Mode::Storm
+        } else {
+            Mode::Calm
+        };
+        let down = by_share(fill, 0.77, 0.89).max(rush).max(line);
+        let from = self.keeper.look(up, down, times.now);
+        let to = self.keeper.mode();
+        door.set_mode(to);
+        self.level();
+        let of = ModeOf::Space(door.space().clone());
+        from.map(|from| ModeEvent {
+            at: times.wall,
+            of,
+            from,
+            to,
+            because: short,
+        })
+    }
+
+    /// Progressive filling: the level rises while seats are left that only prefixes above it want, and sinks while those below
+    /// it find none. So each prefix gets what it wants or as much as any other.
+    fn level(&self) {
+        let level = self.door.level.load(Relaxed);
+        let free = 2;
+        let next = if self.keeper.mode() < Mode::Storm {
+            1
+        } else if self.seen.over_level > 0 && self.seen.left[free] > 0 {
+            level.saturating_add((level / 8).max(1))
+        } else if self.seen.left[free] == 0 && self.seen.unmet[free] > 0 {
+            level.saturating_sub((level / 32).max(1)).max(1)
+        } else {
+            level
+        };
+        self.door.level.store(next, Relaxed);
+    }
+
+    /// Deals credits to the lanes and calls the line by what the free lane gets.
+    fn deal(&mut self, times: Times) {
+        let door = &self.door;
+        door.line.roll(times.now);
+        let came = door.line.came.swap(0, Relaxed);
+        if self.keeper.mode() < Mode::Storm {
+            let called = self.waiting();
+            door.line.call(u64::MAX, times.now);
+            self.caller.note(called, came, times.now);
+            door.line.set_pace(0.0, 0.0);
+            return;
+        }
+        let room = self.seen.room;
+        let others = (0..LANES)
+            .filter(|lane| *lane != 2)
+            .any(|lane| self.seen.unmet[lane] > 0);
+        // One seat beyond what was asked for lately, so that a lane's first comer finds it.
+        let mut wanted = self.demand.map(|demand| demand.ceil() as u32 + 1);
+        let idle = self.idle[2] >= IDLE_TICKS && others;
+        if !idle {
+            let line = self
+                .waiting()
+                .saturating_add(u64::from(self.seen.over_level));
+            wanted[2] = wanted[2]
+                .max(u32::try_from(line).unwrap_or(u32::MAX))
+                .max(self.caller.expected());
+        }
+        let dealt = self.dealer.deal(door.shares(), room, wanted);
+        for (counts, credits) in door.lanes.iter().zip(dealt) {
+            counts.credits.store(credits, Relaxed);
+        }
+        let here = self.demand[2].ceil() as u32;
+        let more = self.caller.call(
+            dealt[2].saturating_sub(here),
+            came,
+            self.waiting(),
+            times.now,
+        );
+        door.line.call(more, times.now);
+        let (slow, quick) = self.caller.pace().unwrap_or_default();
+        door.line.set_pace(slow, quick);
+    }
+
+    fn adjust_puzzles(&mut self) {
+        let cohorts = &self.door.cohorts;
+        let entered = self.door.inside_by_lane(super::lanes::Lane::Effort);
+        let fair = entered / cohorts.len() as u32;
+        cohorts.iter().for_each(|cohort| cohort.adjust(fair));
+    }
+}
