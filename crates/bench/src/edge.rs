@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use bytes::Bytes;
 use hustings::clock::Clock;
-use hustings::edge::{Edge, EdgeConfig};
+use hustings::edge::{AbuseConfig, Edge, EdgeConfig};
 use hustings::live::{Directory, Rings, SpaceHandle};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
@@ -29,6 +29,8 @@ pub(crate) fn serve(address: &str, gulp: Duration, tls: Option<&tls::Files>) -> 
     let directory = Arc::new(Directory::default());
     let ring = open_space(&directory)?;
     let config = EdgeConfig {
+        abuse: AbuseConfig::default(),
+        connections_max: u64::MAX,
         listen: address.parse()?,
         tls: tls.map(|files| (files.cert.clone(), files.key.clone())),
         shards: 1,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use ipnet::IpNet;
 
 /// Bytes. A configuration file is a page of text; a larger one is a mistake in the path.
 const CONFIG_FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -72,6 +73,15 @@ pub struct Serve {
     pub tls_cert: Option<PathBuf>,
     #[arg(long, requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
+    /// Prefix of a proxy before the public listener whose X-Forwarded-For is believed. Repeatable, or separated by commas.
+    #[arg(long = "trusted-proxy", value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Connections of trusted proxies to the public listener begin with a PROXY header (version 2).
+    #[arg(long, requires = "trusted_proxies")]
+    pub proxy_protocol: bool,
+    /// Socket of a running `hustings shield`, which drops repeat offenders in the kernel. Default: none are.
+    #[arg(long, value_name = "SOCKET")]
+    pub shield: Option<PathBuf>,
     /// Recordings older than this many days are deleted. Default: kept for ever.
     #[arg(long)]
     pub keep_recordings: Option<u32>,
@@ -239,6 +249,26 @@ mod tests {
             .expect_err("a list is no address");
         assert!(error.to_string().contains("listen"), "{error}");
         std::fs::remove_file(&file).expect("the file was written above");
+    }
+
+    #[test]
+    fn proxies_are_named_one_by_one_or_in_a_row() {
+        let of = |arguments: &[&str]| parse(arguments).trusted_proxies;
+        assert_eq!(of(&["hustings"]), []);
+        let each = of(&[
+            "hustings",
+            "--trusted-proxy",
+            "10.0.0.0/8",
+            "--trusted-proxy",
+            "2001:db8::/32",
+        ]);
+        assert_eq!(each.len(), 2);
+        assert_eq!(
+            each,
+            of(&["hustings", "--trusted-proxy=10.0.0.0/8,2001:db8::/32"])
+        );
+        let alone = Hustings::try_parse_from(["hustings", "--proxy-protocol"]);
+        alone.expect_err("a PROXY header of anybody would be believed");
     }
 
     #[test]

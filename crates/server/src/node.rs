@@ -17,10 +17,11 @@ use crate::clock::Clock;
 use crate::config::{Command, Hustings, Serve};
 use crate::desk::Desk;
 use crate::edge::tls::TlsFiles;
-use crate::edge::{Edge, EdgeConfig};
+use crate::edge::{AbuseConfig, Edge, EdgeConfig};
 use crate::house::{HouseListener, TlsAcceptor};
 use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
+use crate::shield::ShieldClient;
 use crate::stage::StageHost;
 use crate::store::{DataLock, Store};
 use crate::{ops, pages};
@@ -80,6 +81,7 @@ pub struct Node {
     app: App,
     config: Serve,
     edge: Edge,
+    _shield: Option<ShieldClient>,
     /// Begins the end of all event streams.
     ending: watch::Sender<bool>,
     stages: StageHost,
@@ -138,7 +140,9 @@ impl Node {
             secure: config.tls_cert.is_some() || config.public_base().starts_with("https://"),
         };
         let tls = config.tls_cert.clone().zip(config.tls_key.clone());
+        let shield = ShieldClient::of(&config, clock);
         let edge = EdgeConfig {
+            abuse: AbuseConfig::of(&config, shield.as_ref()),
             listen: config.listen,
             tls: tls.clone(),
             shards: shards(),
@@ -146,6 +150,7 @@ impl Node {
         };
         let edge = Edge::start(edge, directory, pages::public_router(app.clone()), clock)?;
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
+        let rooms = rooms.layer(axum::Extension(shield.as_ref().map(ShieldClient::friends)));
         let stage_listener = listen(
             "stage",
             config.stage,
@@ -153,7 +158,11 @@ impl Node {
             rooms,
         )
         .await?;
-        let operations = ops::router(app.clone(), edge.meter());
+        let operations = ops::router(
+            app.clone(),
+            edge.meter(),
+            shield.as_ref().map(ShieldClient::meter),
+        );
         let operator_listener = listen("operator", config.operator, None, operations).await?;
         let chores = begin_chores(&app, &config);
         let _lock = lock;
@@ -162,6 +171,7 @@ impl Node {
             config,
             edge,
             ending,
+            _shield: shield,
             stages,
             stage_listener,
             operator_listener,

@@ -20,6 +20,8 @@ const TOOLS: &[(&str, &str)] = &[
     ("ffmpeg", "ffmpeg"),
     ("curl", "curl"),
     ("opusenc", "opus-tools"),
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
     ("valgrind", "valgrind"),
 ];
 const BROWSER_TOOLS: &[(&str, &str)] = &[

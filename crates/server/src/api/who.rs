@@ -1,8 +1,9 @@
 //! Who asks: by bearer token or by cookie, for the node or in one space.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use hustings_control::ids::{InviteId, PersonId};
@@ -16,6 +17,7 @@ use super::door::{Door, guard};
 use super::problem::{Answer, Problem};
 use crate::desk::DeskError;
 use crate::live::SpaceHandle;
+use crate::shield::Friends;
 
 /// Somebody with rights on the whole node, or nobody (with the reason).
 pub(super) struct OnNode {
@@ -46,6 +48,9 @@ impl FromRequestParts<Door> for OnNode {
             )?;
             node_session(&app, &parts.headers)
         };
+        if role.is_ok() {
+            befriend(parts);
+        }
         Ok(Self { app, role })
     }
 }
@@ -104,7 +109,20 @@ impl FromRequestParts<Door> for InSpace {
             )?;
             at.by_cookies(&parts.headers);
         }
+        if at.node.is_some() || at.me().is_some_and(|me| may_speak(&me)) {
+            befriend(parts);
+        }
         Ok(at)
+    }
+}
+
+/// Those on stage and those who run it are never blocked, whoever offends in their name. On the crowd's listener nobody
+/// is a friend: there is no such extension.
+fn befriend(parts: &Parts) {
+    let friends = parts.extensions.get::<Option<Friends>>();
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    if let (Some(Some(friends)), Some(ConnectInfo(peer))) = (friends, peer) {
+        friends.note(peer.ip());
     }
 }
 

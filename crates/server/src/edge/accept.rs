@@ -4,16 +4,18 @@ use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::ConnectInfo;
 use bytes::Bytes;
+use rustls::server::Acceptor;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 
+use super::abuse::{Abuse, Caller};
 use super::answers::{self, Answer};
 use super::counters::add;
 use super::door::{self, Counted, Silent};
@@ -23,6 +25,7 @@ use super::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, BACKLOG, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
     SILENT_DROPPED_WHEN_SHORT,
 };
+use super::proxy;
 use super::shard_loop::{Local, Returned};
 use super::socket::Stream;
 use super::sound::{self, Decision};
@@ -60,8 +63,7 @@ pub(super) async fn run(local: Rc<Local>, listener: TcpListener) {
                 Ok((tcp, peer)) => welcome(&local, tcp, peer),
                 Err(e) if is_short(&e) => {
                     add(&local.counters.accept_pauses, 1);
-                    let dropped = door::drop_oldest(&local.door, SILENT_DROPPED_WHEN_SHORT);
-                    add(&local.counters.refused, dropped);
+                    door::shed(&local.door, SILENT_DROPPED_WHEN_SHORT);
                     sleep(ACCEPT_PAUSE).await;
                 }
                 // The peer was gone before we came to it.
@@ -78,48 +80,43 @@ fn is_short(error: &io::Error) -> bool {
 }
 
 fn welcome(local: &Rc<Local>, tcp: TcpStream, peer: SocketAddr) {
-    if local.room.is_shut() {
-        // Who has said nothing yet makes room; if everybody inside has said something, the newcomer goes.
-        let dropped = door::drop_oldest(&local.door, 1);
-        add(&local.counters.refused, 1);
-        if dropped == 0 {
-            return;
-        }
+    let caller = Caller::new(peer, local.abuse.clone(), Arc::clone(&local.counters));
+    let now_us = local.clock.now().0;
+    // Closed before a byte is read or a task made: the cheapest refusal there is.
+    if !local.door.borrow_mut().may_connect(&caller, now_us) {
+        return caller.blame(Abuse::PrefixRate);
+    }
+    // Who has said nothing yet makes room; if everybody inside has said something, the newcomer goes.
+    if local.room.is_shut() && door::shed(&local.door, 1) == 0 {
+        return add(&local.counters.refused, 1);
     }
     // A connection whose socket refuses this is gone already.
     let _ = tcp.set_nodelay(true);
     let number = local.door.borrow_mut().number();
     let silent = Silent::new(Rc::clone(local), number);
     let counted = Counted::new(Arc::clone(&local.counters));
-    let life = connection(Rc::clone(local), tcp, peer, silent, counted);
+    let life = connection(Rc::clone(local), tcp, caller.clone(), silent, counted);
     let task = tokio::task::spawn_local(life);
-    let dropped = door::note(&local.door, number, task.abort_handle());
-    add(&local.counters.refused, dropped);
+    door::note(&local.door, number, caller, task.abort_handle());
 }
 
 /// From the first byte to a listener's row, a refusal, or the threads that answer pages.
 async fn connection(
     local: Rc<Local>,
-    tcp: TcpStream,
-    peer: SocketAddr,
+    mut tcp: TcpStream,
+    mut caller: Caller,
     silent: Silent,
     counted: Counted,
 ) {
-    let Some(mut stream) = shake_hands(&local, tcp).await else {
+    if caller.brings_proxy_header() && !introduced(&local, &mut tcp, &mut caller, &silent).await {
+        return;
+    }
+    let Some(mut stream) = shake_hands(&local, tcp, &caller).await else {
         return;
     };
     let head = match head::read(&mut stream).await {
         Ok(head) => head,
-        Err(bad) => {
-            add(&local.counters.refused, 1);
-            let answer = match bad {
-                BadHead::Gone => return,
-                BadHead::Late => answers::HEAD_LATE,
-                BadHead::TooLarge => answers::HEAD_LARGE,
-                BadHead::Malformed => answers::MALFORMED,
-            };
-            return farewell(stream, answer.whole).await;
-        }
+        Err(bad) => return refuse_head(stream, &caller, bad).await,
     };
     if local.room.is_full() {
         return turn_away(&local, stream, answers::FULL, false).await;
@@ -138,7 +135,7 @@ async fn connection(
     );
     let before = Bytes::from(head.bytes);
     local.page_threads.spawn(async move {
-        let ending = http::serve(pages, stop, seat, stream, before, ConnectInfo(peer)).await;
+        let ending = http::serve(pages, stop, seat, stream, before, caller).await;
         if let Ending::Sound(stream, request) = ending {
             // A shard that has ended takes nobody back: the connection closes.
             let _ = back
@@ -168,18 +165,63 @@ pub(super) async fn take_back(local: Rc<Local>, mut returned: mpsc::Receiver<Ret
     }
 }
 
-async fn shake_hands(local: &Local, tcp: TcpStream) -> Option<Stream> {
+/// Reads whom a proxy speaks for; false when the connection ends here.
+async fn introduced(
+    local: &Local,
+    tcp: &mut TcpStream,
+    caller: &mut Caller,
+    silent: &Silent,
+) -> bool {
+    let Ok(header) = proxy::read_proxy(tcp).await else {
+        caller.blame(Abuse::BadProxyHeader);
+        return false;
+    };
+    if let Some(source) = header.source {
+        caller.announced = source;
+        let now_us = local.clock.now().0;
+        if !door::introduce(&local.door, silent.number, caller, now_us) {
+            caller.blame(Abuse::PrefixRate);
+            return false;
+        }
+    }
+    true
+}
+
+async fn refuse_head(stream: Stream, caller: &Caller, bad: BadHead) {
+    let (abuse, answer) = match bad {
+        BadHead::Gone => return add(caller.refused(), 1),
+        BadHead::Silent => return caller.blame(Abuse::Silent),
+        BadHead::Late => (Abuse::SlowHead, answers::HEAD_LATE),
+        BadHead::TooLarge => (Abuse::BadHead, answers::HEAD_LARGE),
+        BadHead::Malformed => (Abuse::BadHead, answers::MALFORMED),
+    };
+    caller.blame(abuse);
+    farewell(stream, answer.whole).await;
+}
+
+/// The hello is read whole before the handshake takes its turn, and nothing is computed for it until then.
+async fn shake_hands(local: &Local, tcp: TcpStream, caller: &Caller) -> Option<Stream> {
     let Some(files) = &local.tls else {
         return Some(Stream::Plain(tcp));
     };
-    let handshake = TlsAcceptor::from(files.config()).accept(tcp);
+    let handshake = async {
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), tcp).await?;
+        let now_us = local.clock.now().0;
+        let turn = local.door.borrow_mut().handshake_in(caller, now_us);
+        let Some(wait_us) = turn else {
+            return Ok(None);
+        };
+        sleep(Duration::from_micros(wait_us)).await;
+        hello.into_stream(files.config()).await.map(Some)
+    };
     match timeout(HANDSHAKE_DEADLINE, handshake).await {
-        Ok(Ok(tls)) => Some(Stream::Tls(Box::new(tls))),
-        _ => {
-            add(&local.counters.refused, 1);
-            None
-        }
+        Ok(Ok(Some(tls))) => return Some(Stream::Tls(Box::new(tls))),
+        Ok(Ok(None)) => caller.blame(Abuse::HandshakeRate),
+        // Who goes away has done nothing wrong.
+        Ok(Err(e)) if e.kind() != io::ErrorKind::InvalidData => add(caller.refused(), 1),
+        Ok(Err(_)) | Err(_) => caller.blame(Abuse::BadHandshake),
     }
+    None
 }
 
 /// Ends in the shard, or in a refusal. After a join nothing is left to wait for: the task ends.

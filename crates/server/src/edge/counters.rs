@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::EdgeStats;
+use super::abuse::AbuseCounters;
 
 #[derive(Debug, Default)]
 pub(super) struct ShardCounters {
@@ -20,6 +21,7 @@ pub(super) struct ShardCounters {
     pub(super) http_connections: AtomicU64,
     pub(super) tasks: AtomicU64,
     pub(super) accept_pauses: AtomicU64,
+    pub(super) abuse: AbuseCounters,
 }
 
 /// All shards of the node, and how many connections they may hold together: open files are the whole process's.
@@ -67,6 +69,7 @@ pub(super) fn together<'a>(shards: impl IntoIterator<Item = &'a ShardCounters>) 
         all.refused += shard.refused.load(Relaxed);
         all.http_connections += shard.http_connections.load(Relaxed);
         all.tasks += shard.tasks.load(Relaxed);
+        shard.abuse.add_to(&mut all.abuse);
         all.accept_pauses += shard.accept_pauses.load(Relaxed);
         all.cadence_ms = all.cadence_ms.max(shard.cadence_ms.load(Relaxed));
         all.projected_load = all

@@ -79,8 +79,10 @@ pub(super) struct Head {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadHead {
-    /// The peer went, or said nothing at all: there is nobody to answer.
+    /// The peer went: there is nobody to answer.
     Gone,
+    /// Nothing at all came until the deadline.
+    Silent,
     Late,
     TooLarge,
     Malformed,
@@ -104,7 +106,7 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Head, BadHead> {
         let read = match timeout_at(deadline, stream.read(room)).await {
             Ok(Ok(0)) | Ok(Err(_)) => return Err(BadHead::Gone),
             Ok(Ok(read)) => read,
-            Err(_) if len == 0 => return Err(BadHead::Gone),
+            Err(_) if len == 0 => return Err(BadHead::Silent),
             Err(_) => return Err(BadHead::Late),
         };
         let looked_at = len.saturating_sub(END_BYTES_MAX);

@@ -10,7 +10,6 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,12 +27,14 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
+use super::abuse::Caller;
 use super::counters::ShardCounters;
 use super::head::SoundRequest;
 use super::limits::{
     HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, HTTP_MAX, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
     PAGE_BLOCKING_THREADS_MAX, PAGE_THREADS,
 };
+use super::paced::Paced;
 use super::socket::{Rewound, Stream};
 
 /// The threads that answer pages for all shards. Dropping ends them without waiting.
@@ -115,7 +116,7 @@ pub(super) async fn serve(
     seat: HttpSeat,
     stream: Stream,
     before: Bytes,
-    peer: ConnectInfo<SocketAddr>,
+    caller: Caller,
 ) -> Ending {
     let parked: Arc<Mutex<Option<SoundRequest>>> = Arc::default();
     let service = {
@@ -132,7 +133,9 @@ pub(super) async fn serve(
                     .replace(sound);
                 return Box::pin(std::future::pending());
             }
-            request.extensions_mut().insert(peer);
+            let client = ConnectInfo(caller.client(request.headers()));
+            request.extensions_mut().insert(client);
+            let request = request.map(|body| Paced::new(body, caller.clone()));
             Box::pin(pages.clone().oneshot(request))
         })
     };

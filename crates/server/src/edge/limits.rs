@@ -2,15 +2,51 @@
 
 use std::time::Duration;
 
+use super::prefixes::PerLevel;
+
 /// Connections the kernel completes before we accept them; more must try again. The kernel caps it by `somaxconn`.
 pub(super) const BACKLOG: i32 = 4_096;
 /// Connections accepted before other tasks of the shard get a turn: sound goes before newcomers.
 pub(super) const ACCEPTS_PER_TURN: usize = 64;
 /// How long accepting pauses when the machine has no file or memory for one more connection.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Connections of one shard that have not sent a whole head yet; the oldest is dropped for one more.
+/// Connections of one shard that have not sent a whole head yet; for one more the oldest of
+/// the most crowded prefix is dropped.
 pub(super) const SILENT_MAX: usize = 2_048;
-/// Silent connections dropped at once, oldest first, when files run short.
+/// Silent connections of one prefix in one shard; for one more the oldest of the same prefix is dropped. A browser says
+/// what it wants within a round trip, so that even a /24 full of people behind one address has few at once. TLS
+/// handshakes under way are silent too.
+pub(super) const SILENT_MAX_OF_PREFIX: PerLevel = PerLevel {
+    v4_24: 256,
+    v6_64: 128,
+    v6_56: 256,
+    v6_48: 512,
+};
+/// New connections a second from one prefix to one shard, and seconds' worth of them at once; one more is closed unread.
+/// Ten thousand people behind one address who come within ten seconds are let in.
+pub(super) const CONNECTIONS_PER_S: PerLevel = PerLevel {
+    v4_24: 500,
+    v6_64: 50,
+    v6_56: 200,
+    v6_48: 500,
+};
+pub(super) const CONNECTIONS_BURST_S: u32 = 10;
+/// TLS handshakes a second of one shard, and seconds' worth of them at once: one costs up to 1 ms (RSA), and a core must
+/// be left for sound. One more waits for its turn before anything is computed; whose turn comes too late is closed.
+pub(super) const HANDSHAKES_PER_S: u32 = 400;
+pub(super) const HANDSHAKES_BURST_S: u32 = 1;
+/// The same for one prefix; one more is closed.
+pub(super) const HANDSHAKES_PER_S_OF_PREFIX: PerLevel = PerLevel {
+    v4_24: 200,
+    v6_64: 50,
+    v6_56: 100,
+    v6_48: 200,
+};
+/// Places of the tables of rates, for one shard: 4 x 2,048 prefixes of 48 bytes; one more takes the place of the one of
+/// its set that is longest at rest.
+pub(super) const RATE_SETS: usize = 2_048;
+pub(super) const RATE_WAYS: usize = 4;
+/// Silent connections dropped at once, oldest of the most crowded prefix first, when files run short.
 pub(super) const SILENT_DROPPED_WHEN_SHORT: usize = 16;
 /// Connections of one shard that are read by HTTP (pages, replays, roster events); one more is answered 503.
 pub(super) const HTTP_MAX: u64 = 8_192;
@@ -37,6 +73,15 @@ pub(super) const HEAD_BYTES_FIRST: usize = 1_024;
 pub(super) const HEAD_LINES_MAX: usize = 64;
 /// Time for a whole head since the connection stood; later is answered 408.
 pub(super) const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes of a PROXY header: its 16 fixed ones and what any load balancer adds; a longer one is malformed.
+pub(super) const PROXY_HEADER_BYTES_MAX: usize = 536;
+/// Time for a PROXY header: a proxy sends it with its first packet. Later is closed.
+pub(super) const PROXY_DEADLINE: Duration = Duration::from_secs(2);
+/// Hops of X-Forwarded-For that are looked at; the search ends there.
+pub(super) const FORWARDED_HOPS_MAX: usize = 16;
+/// Bytes a second that a request's body must bring on average, once `BODY_GRACE` has passed; slower is given up.
+pub(super) const BODY_BYTES_PER_S_MIN: u64 = 1_024;
+pub(super) const BODY_GRACE: Duration = Duration::from_secs(5);
 /// Time for a TLS handshake; later is closed.
 pub(super) const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// Time a kept-alive connection may take for its next head, the idle time before it included; later is closed.

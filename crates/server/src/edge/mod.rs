@@ -4,6 +4,7 @@
 //! `accept` takes connections in, `head` reads what they ask, `sound` decides, `crowd` holds the listeners and
 //! `shard_loop` is the thread round it. `http` serves the pages, `tls` holds the certificate, `answers` the constants.
 
+mod abuse;
 mod accept;
 mod answers;
 mod counters;
@@ -12,6 +13,9 @@ mod door;
 mod head;
 mod http;
 mod limits;
+mod paced;
+mod prefixes;
+pub mod proxy;
 mod shard_loop;
 mod socket;
 mod sound;
@@ -24,6 +28,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
+pub use self::abuse::{Abuse, AbuseConfig, AbuseStats};
 use self::counters::{Room, ShardCounters};
 use self::http::PageThreads;
 use self::shard_loop::ShardSeed;
@@ -39,6 +44,7 @@ pub struct EdgeConfig {
     pub shards: usize,
     /// Connections of all shards together. One more is answered 503, and an eighth beyond that nobody is heard at all.
     pub connections_max: u64,
+    pub abuse: AbuseConfig,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +78,8 @@ pub struct EdgeStats {
     pub tasks: u64,
     /// Times that accepting paused because files or memory ran short.
     pub accept_pauses: u64,
+    /// Connections refused, given up or not believed, by reason.
+    pub abuse: AbuseStats,
 }
 
 /// Reads what the shards count; cheap to clone, and holds nothing of the edge but its numbers.
@@ -133,6 +141,7 @@ impl Edge {
                 listener,
                 directory: Arc::clone(&directory),
                 pages: pages.clone(),
+                abuse: config.abuse.clone(),
                 page_threads: handle.clone(),
                 clock,
                 counters: Arc::clone(counters),

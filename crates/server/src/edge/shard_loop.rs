@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::abuse::AbuseConfig;
 use super::accept;
 use super::counters::{Room, ShardCounters};
 use super::crowd::Crowd;
@@ -29,6 +30,7 @@ pub(super) struct ShardSeed {
     pub(super) listener: std::net::TcpListener,
     pub(super) directory: Arc<Directory>,
     pub(super) pages: axum::Router,
+    pub(super) abuse: AbuseConfig,
     pub(super) page_threads: Handle,
     pub(super) clock: Clock,
     pub(super) counters: Arc<ShardCounters>,
@@ -46,6 +48,7 @@ pub(super) struct Local {
     pub(super) door: RefCell<Door>,
     pub(super) directory: Arc<Directory>,
     pub(super) pages: axum::Router,
+    pub(super) abuse: AbuseConfig,
     pub(super) page_threads: Handle,
     /// Where the threads of the pages give back a connection that asks for sound.
     pub(super) returning: mpsc::Sender<Returned>,
@@ -80,6 +83,7 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
         door: RefCell::default(),
         directory: seed.directory,
         pages: seed.pages,
+        abuse: seed.abuse,
         page_threads: seed.page_threads,
         returning,
         clock: seed.clock,

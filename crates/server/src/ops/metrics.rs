@@ -1,15 +1,17 @@
 //! `/metrics` in the OpenMetrics text format: base units, and a label only where its values are bounded.
 
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::App;
-use crate::edge::EdgeStats;
+use crate::edge::{Abuse, EdgeStats};
+use crate::shield::ShieldStats;
 
 /// Everything is measured where it happens; this only writes it down, so a scrape costs the crowd nothing.
-pub(super) fn render(app: &App, edge: &EdgeStats) -> String {
+pub(super) fn render(app: &App, edge: &EdgeStats, shield: Option<ShieldStats>) -> String {
     let mut registry = Registry::with_prefix("hustings");
     let spaces = app.directory.all();
     let running = spaces
@@ -103,10 +105,64 @@ pub(super) fn render(app: &App, edge: &EdgeStats) -> String {
         "1 while the disk takes no recordings.",
         recording_trouble,
     );
+    door(&mut registry, edge);
+    if let Some(shield) = shield {
+        tell_shield(&mut registry, shield);
+    }
     let mut text = String::new();
     // Writing to a String cannot fail; an empty page would still be a true answer.
     let _ = encode(&mut text, &registry);
     text
+}
+
+/// One series for each reason; the reasons are an enum's.
+fn door(registry: &mut Registry, edge: &EdgeStats) {
+    let family = Family::<[(&str, &str); 1], Counter>::default();
+    for abuse in Abuse::ALL {
+        family
+            .get_or_create(&[("reason", abuse.name())])
+            .inc_by(edge.abuse.of(abuse));
+    }
+    registry.register(
+        "door_abuse",
+        "Connections refused, given up or not believed at the crowd's door.",
+        family,
+    );
+}
+
+fn tell_shield(registry: &mut Registry, shield: ShieldStats) {
+    let connected = f64::from(u8::from(shield.connected));
+    gauge(
+        registry,
+        "shield_connected",
+        "1 while the shield's helper answers.",
+        connected,
+    );
+    for (name, help, count) in [
+        ("shield_offences", "Offences counted.", shield.noted),
+        (
+            "shield_offences_lost",
+            "Offences not counted, for too many were under way.",
+            shield.lost,
+        ),
+        (
+            "shield_dropped",
+            "Prefixes the helper was told to drop, and did.",
+            shield.dropped,
+        ),
+        (
+            "shield_refused",
+            "Prefixes the helper would not drop.",
+            shield.refused,
+        ),
+        (
+            "shield_failures",
+            "Times the helper could not be told.",
+            shield.failures,
+        ),
+    ] {
+        counter(registry, name, help, count);
+    }
 }
 
 fn as_gauge(count: u64) -> f64 {

@@ -11,23 +11,29 @@ use axum::routing::get;
 
 use crate::api::App;
 use crate::edge::EdgeMeter;
+use crate::shield::ShieldMeter;
 
 #[derive(Clone)]
 struct Operator {
     app: App,
     edge: EdgeMeter,
+    shield: Option<ShieldMeter>,
 }
 
-pub fn router(app: App, edge: EdgeMeter) -> Router {
+pub fn router(app: App, edge: EdgeMeter, shield: Option<ShieldMeter>) -> Router {
     Router::new()
         .route("/metrics", get(scrape))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
-        .with_state(Operator { app, edge })
+        .with_state(Operator { app, edge, shield })
 }
 
 async fn scrape(State(operator): State<Operator>) -> impl IntoResponse {
-    let text = metrics::render(&operator.app, &operator.edge.stats());
+    let text = metrics::render(
+        &operator.app,
+        &operator.edge.stats(),
+        operator.shield.as_ref().map(ShieldMeter::stats),
+    );
     (
         [(
             header::CONTENT_TYPE,

@@ -23,6 +23,7 @@ use super::limits::{
 };
 use super::message::{Answer, Message};
 use crate::clock::Clock;
+use crate::config::Serve;
 
 /// Where shards note offences. Cheap to copy; `off` notes nothing.
 #[derive(Clone, Debug, Default)]
@@ -109,6 +110,18 @@ pub struct ShieldClient {
 }
 
 impl ShieldClient {
+    /// The client that the configuration asks for. Its own addresses and its proxies are never blocked.
+    pub fn of(config: &Serve, clock: Clock) -> Option<Self> {
+        let mut never = config.trusted_proxies.clone();
+        let own = [config.listen, config.stage, config.operator, config.media];
+        let own = own.iter().chain(&config.media_public);
+        never.extend(
+            own.map(|address| IpNet::from(address.ip()))
+                .filter(|own| !own.addr().is_unspecified()),
+        );
+        Some(Self::start(config.shield.clone()?, never, clock))
+    }
+
     /// `never` is what the configuration knows: the node's own addresses and its proxies.
     pub fn start(socket: PathBuf, never: Vec<IpNet>, clock: Clock) -> Self {
         let (notes, noted) = mpsc::channel(NOTES_MAX);
@@ -144,15 +157,25 @@ impl ShieldClient {
         self.friends.clone()
     }
 
+    pub fn meter(&self) -> ShieldMeter {
+        ShieldMeter(Arc::clone(&self.counters))
+    }
+}
+
+/// Reads what the client counts; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ShieldMeter(Arc<Counters>);
+
+impl ShieldMeter {
     pub fn stats(&self) -> ShieldStats {
         let of = |counter: &AtomicU64| counter.load(Relaxed);
         ShieldStats {
-            noted: of(&self.counters.noted),
-            lost: of(&self.counters.lost),
-            dropped: of(&self.counters.dropped),
-            refused: of(&self.counters.refused),
-            failures: of(&self.counters.failures),
-            connected: self.counters.connected.load(Relaxed),
+            noted: of(&self.0.noted),
+            lost: of(&self.0.lost),
+            dropped: of(&self.0.dropped),
+            refused: of(&self.0.refused),
+            failures: of(&self.0.failures),
+            connected: self.0.connected.load(Relaxed),
         }
     }
 }

@@ -12,6 +12,6 @@ pub mod ledger;
 mod limits;
 mod message;
 
-pub use client::{Offenders, ShieldClient, ShieldStats};
+pub use client::{Friends, Offenders, ShieldClient, ShieldMeter, ShieldStats};
 pub use helper::ShieldCommand;
 pub use ledger::Offence;

@@ -8,10 +8,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::extract::ConnectInfo;
 use axum::routing::get;
 use bytes::Bytes;
 use hustings::clock::Clock;
-use hustings::edge::{Edge, EdgeConfig};
+use hustings::edge::{AbuseConfig, Edge, EdgeConfig};
 use hustings::live::{Directory, Rings, SpaceHandle};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
@@ -44,6 +45,10 @@ impl World {
     }
 
     fn start(shards: usize, tls: bool) -> Self {
+        Self::start_with(shards, tls, AbuseConfig::default())
+    }
+
+    pub(crate) fn start_with(shards: usize, tls: bool, abuse: AbuseConfig) -> Self {
         let files = tempfile::tempdir().expect("a folder");
         let mut roots = rustls::RootCertStore::empty();
         let tls = tls.then(|| {
@@ -60,6 +65,7 @@ impl World {
         let rings = fresh_rings();
         handle.rings.store(Arc::new(Some(rings.clone())));
         let pages = axum::Router::new()
+            .route("/who", get(who))
             .route("/hello", get(|| async { "hello, page" }))
             .route("/large", get(|| async { vec![b'x'; 3_000_000] }))
             .route("/stuck", get(stuck))
@@ -72,6 +78,7 @@ impl World {
             tls,
             shards,
             connections_max: u64::MAX,
+            abuse,
         };
         let edge = Edge::start(config, Arc::clone(&directory), pages, Clock::start())
             .expect("the edge starts");
@@ -147,6 +154,11 @@ async fn stuck() -> &'static str {
     STUCK.1.notify_all();
     drop(STUCK.1.wait_while(state, |state| !state.1).expect("whole"));
     "at last"
+}
+
+/// Who the pages believe asks.
+async fn who(ConnectInfo(client): ConnectInfo<SocketAddr>) -> String {
+    client.ip().to_string()
 }
 
 pub(crate) type TlsClient = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;

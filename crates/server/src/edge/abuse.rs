@@ -1,0 +1,220 @@
+//! What the crowd's door does with those who want no sound: what is counted, by reason, and who is told to the shield.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use axum::http::HeaderMap;
+
+use super::counters::{ShardCounters, add};
+use super::proxy::{self, ProxyConfig};
+use crate::config::Serve;
+use crate::shield::{Offence, Offenders, ShieldClient};
+
+/// Proxies that are believed, and where offences go. By default there is neither.
+#[derive(Clone, Debug, Default)]
+pub struct AbuseConfig {
+    pub proxies: Arc<ProxyConfig>,
+    pub offenders: Offenders,
+}
+
+impl AbuseConfig {
+    pub fn of(config: &Serve, shield: Option<&ShieldClient>) -> Self {
+        let proxies = ProxyConfig {
+            trusted: config.trusted_proxies.clone(),
+            protocol: config.proxy_protocol,
+        };
+        Self {
+            proxies: Arc::new(proxies),
+            offenders: shield.map(ShieldClient::offenders).unwrap_or_default(),
+        }
+    }
+}
+
+/// Why a connection was refused, given up, or not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Abuse {
+    /// Connections came faster than its prefix may.
+    PrefixRate,
+    /// It was silent, and its prefix had as many silent ones as it may.
+    PrefixCrowded,
+    /// It was silent, and files or places ran short.
+    SilentShed,
+    /// It said nothing until its deadline.
+    Silent,
+    /// Its head did not come within the deadline.
+    SlowHead,
+    /// Its head was no HTTP, or too large.
+    BadHead,
+    /// Handshakes came faster than its prefix may, or than this shard can.
+    HandshakeRate,
+    /// Its handshake was none, or not finished within the deadline.
+    BadHandshake,
+    /// Its body came slower than the least rate.
+    SlowBody,
+    /// A trusted proxy's PROXY header was malformed or late.
+    BadProxyHeader,
+    /// A trusted proxy's X-Forwarded-For was malformed; what could be read of it holds.
+    BadForwarded,
+}
+
+impl Abuse {
+    pub const ALL: [Self; 11] = [
+        Self::PrefixRate,
+        Self::PrefixCrowded,
+        Self::SilentShed,
+        Self::Silent,
+        Self::SlowHead,
+        Self::BadHead,
+        Self::HandshakeRate,
+        Self::BadHandshake,
+        Self::SlowBody,
+        Self::BadProxyHeader,
+        Self::BadForwarded,
+    ];
+
+    /// The label's value in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PrefixRate => "prefix_rate",
+            Self::PrefixCrowded => "prefix_crowded",
+            Self::SilentShed => "silent_shed",
+            Self::Silent => "silent",
+            Self::SlowHead => "slow_head",
+            Self::BadHead => "bad_head",
+            Self::HandshakeRate => "handshake_rate",
+            Self::BadHandshake => "bad_handshake",
+            Self::SlowBody => "slow_body",
+            Self::BadProxyHeader => "bad_proxy_header",
+            Self::BadForwarded => "bad_forwarded",
+        }
+    }
+
+    fn offence(self) -> Option<Offence> {
+        Some(match self {
+            Self::PrefixRate | Self::HandshakeRate => Offence::OverCap,
+            Self::PrefixCrowded | Self::Silent => Offence::Silent,
+            Self::SlowHead => Offence::SlowHead,
+            Self::SlowBody => Offence::SlowBody,
+            Self::BadHead => Offence::BadHead,
+            Self::BadHandshake => Offence::BadHandshake,
+            // The shortage is ours, and proxies are trusted.
+            Self::SilentShed | Self::BadProxyHeader | Self::BadForwarded => return None,
+        })
+    }
+}
+
+/// How often each has happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AbuseStats([u64; Abuse::ALL.len()]);
+
+impl AbuseStats {
+    pub fn of(&self, abuse: Abuse) -> u64 {
+        self.0.get(abuse as usize).copied().unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct AbuseCounters([AtomicU64; Abuse::ALL.len()]);
+
+impl AbuseCounters {
+    fn count(&self, abuse: Abuse) {
+        if let Some(counter) = self.0.get(abuse as usize) {
+            add(counter, 1);
+        }
+    }
+
+    pub(super) fn add_to(&self, stats: &mut AbuseStats) {
+        for (sum, counter) in stats.0.iter_mut().zip(&self.0) {
+            *sum += counter.load(Relaxed);
+        }
+    }
+}
+
+/// A connection's other end, for as long as it is not a listener.
+#[derive(Clone)]
+pub(super) struct Caller {
+    /// Whom the packets come from.
+    peer: SocketAddr,
+    /// Whom they are said to come from by the PROXY protocol; else the same.
+    pub(super) announced: SocketAddr,
+    config: AbuseConfig,
+    counters: Arc<ShardCounters>,
+}
+
+impl Caller {
+    pub(super) fn new(peer: SocketAddr, config: AbuseConfig, counters: Arc<ShardCounters>) -> Self {
+        Self {
+            peer,
+            announced: peer,
+            config,
+            counters,
+        }
+    }
+
+    /// Whether its PROXY header is to be read first.
+    pub(super) fn brings_proxy_header(&self) -> bool {
+        self.config.proxies.protocol && self.is_proxy()
+    }
+
+    /// The address whose prefixes are bounded. None for proxies, which speak for many, and for this machine itself: an
+    /// operator's own proxy or probe that he forgot to name.
+    pub(super) fn bounded(&self) -> Option<IpAddr> {
+        let address = self.announced.ip().to_canonical();
+        let is_this_machine = address == IpAddr::from([127, 0, 0, 1])
+            || address == IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
+        (!is_this_machine && !self.config.proxies.is_trusted(address)).then_some(address)
+    }
+
+    pub(super) fn refused(&self) -> &AtomicU64 {
+        &self.counters.refused
+    }
+
+    /// Counts, and tells the shield whom it is to drop if this goes on.
+    pub(super) fn blame(&self, abuse: Abuse) {
+        self.counters.abuse.count(abuse);
+        if abuse != Abuse::BadForwarded {
+            add(&self.counters.refused, 1);
+        }
+        if let Some(offence) = abuse.offence().filter(|_| !self.is_proxy()) {
+            self.config.offenders.note(self.peer.ip(), offence);
+        }
+    }
+
+    /// Who makes this request, by what trusted proxies say; the port is the connection's.
+    pub(super) fn client(&self, headers: &HeaderMap) -> SocketAddr {
+        let values = headers.get_all("x-forwarded-for");
+        let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+        let peer = self.announced.ip();
+        let client = proxy::client_address(peer, values.into_iter(), &self.config.proxies);
+        if client.malformed {
+            self.blame(Abuse::BadForwarded);
+        }
+        SocketAddr::new(client.address, self.announced.port())
+    }
+
+    fn is_proxy(&self) -> bool {
+        self.config.proxies.is_trusted(self.peer.ip())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_counted_under_its_own_name() {
+        let counters = AbuseCounters::default();
+        for (times, abuse) in (1..).zip(Abuse::ALL) {
+            (0..times).for_each(|_| counters.count(abuse));
+        }
+        let mut stats = AbuseStats::default();
+        counters.add_to(&mut stats);
+        counters.add_to(&mut stats);
+        let names: std::collections::BTreeSet<_> = Abuse::ALL.map(Abuse::name).into();
+        assert_eq!(names.len(), Abuse::ALL.len());
+        for (times, abuse) in (1..).zip(Abuse::ALL) {
+            assert_eq!(stats.of(abuse), 2 * times, "{}", abuse.name());
+        }
+    }
+}
