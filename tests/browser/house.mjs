@@ -1,6 +1,6 @@
 // The real server on free ports and an empty data folder, and its API as an operator calls it.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
@@ -33,6 +33,7 @@ export const until = async (what, look, ms = 15000) => {
 export class House {
   data = mkdtempSync(join(tmpdir(), "hustings-test-"));
   log = "";
+  tls = [];
   #child = null;
 
   constructor(binary, ports) {
@@ -51,10 +52,30 @@ export class House {
     return new House(binary, ports);
   }
 
+  /** From the next start on it speaks TLS, by a certificate that the test has made itself. */
+  secure(folder) {
+    const files = [join(folder, "cert.pem"), join(folder, "key.pem")];
+    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+      "-addext", "subjectAltName=IP:127.0.0.1", "-out", files[0], "-keyout", files[1]], { stdio: ["ignore", "ignore", "pipe"] });
+    // Only this process believes it, and it talks to nobody else.
+    process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+    this.public = this.public.replace("http:", "https:");
+    this.stage = this.stage.replace("http:", "https:");
+    this.tls = ["--tls-cert", files[0], "--tls-key", files[1]];
+  }
+
+  /** A number of the operator's metrics. */
+  async metric(name) {
+    const text = await (await fetch(`http://127.0.0.1:${this.operator}/metrics`)).text();
+    const line = text.split("\n").find((one) => one.startsWith(`${name} `));
+    if (!line) throw new Error(`no metric ${name}`);
+    return Number(line.split(" ")[1]);
+  }
+
   async start(...more) {
     const at = (port) => `127.0.0.1:${port}`;
     this.#child = spawn(this.binary, ["serve", "--data", this.data, "--listen", at(this.listen), "--media", at(this.media),
-      "--stage", at(this.stagePort), "--operator", at(this.operator), ...more], { stdio: ["ignore", "pipe", "pipe"] });
+      "--stage", at(this.stagePort), "--operator", at(this.operator), ...this.tls, ...more], { stdio: ["ignore", "pipe", "pipe"] });
     for (const out of [this.#child.stdout, this.#child.stderr]) out.on("data", (text) => { this.log += text; });
     const child = this.#child;
     await until("the server's page", async () => {

@@ -41,7 +41,7 @@ export const test = async (name, run, { needed = false } = {}) => {
 };
 
 export const open = async (browser, url, size = DESK) => {
-  const page = await (await browser.newContext({ viewport: size })).newPage();
+  const page = await (await browser.newContext({ viewport: size, ignoreHTTPSErrors: house.tls.length > 0 })).newPage();
   page.setDefaultTimeout(8000);
   watchErrors(page, errors);
   await page.goto(url);
@@ -50,6 +50,29 @@ export const open = async (browser, url, size = DESK) => {
 export const listen = async (page) => {
   await page.click("#listen");
   await until("the sound", () => page.evaluate(() => [...document.querySelectorAll("audio")].some((one) => !one.paused && one.currentTime > 0)));
+};
+/** Opens `count` pages of a space, lets each play, and asks how many tasks of connections are left when all idle ones are closed. */
+export const tasksOfListeners = async (browser, url, count, ms) => {
+  const before = await house.metric("hustings_connection_tasks");
+  const pages = [];
+  let reused = 0;
+  for (let i = 0; i < count; i += 1) {
+    const page = await open(browser, "about:blank");
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send("Network.enable");
+    cdp.on("Network.responseReceived", ({ response }) => { if (/live\.(webm|mp4)/.test(response.url) && response.connectionReused) reused += 1; });
+    await page.goto(url);
+    await listen(page);
+    pages.push(page);
+  }
+  if (reused < count) throw new Error(`${reused} of ${count} pages took their sound over a connection that had brought a page before`);
+  await until("connections without a task", async () => {
+    const [listeners, tasks] = [await house.metric("hustings_listeners"), await house.metric("hustings_connection_tasks")];
+    if (listeners !== count || tasks > before) throw new Error(`${listeners} listeners, ${tasks} tasks; ${before} before`);
+    return true;
+  }, ms);
+  for (const page of pages) await page.context().close();
+  await until("nobody", async () => await house.metric("hustings_listeners") === 0);
 };
 /** Waits until the element that `selector` names holds `wanted`. */
 export const words = (page, selector, wanted, ms) => until(`"${wanted}" in ${selector}`, async () => {

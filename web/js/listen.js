@@ -1,6 +1,6 @@
 // The page of a space. What the server wrote stays the truth: when the phase changes, the main part is fetched anew and put in place.
 
-import { $, backoff, banner, data, el, icon, number, plural, say, sleep, text, toast } from "./util.js";
+import { $, artwork, backoff, banner, data, el, icon, number, plural, say, sleep, text, toast } from "./util.js";
 import { localise, moment } from "./times.js";
 import { Player } from "./player.js";
 import { show, latest } from "./roster.js";
@@ -247,7 +247,7 @@ const bind = () => {
 };
 
 if ("mediaSession" in navigator && phase() !== "replay") {
-  navigator.mediaSession.metadata = new MediaMetadata({ title, artist: "Hustings" });
+  navigator.mediaSession.metadata = new MediaMetadata({ title, artist: "Hustings", artwork: artwork() });
   const handlers = { play: () => { if (!player.wanted && running()) player.start(); }, pause: () => player.stop(), stop: () => player.stop() };
   for (const [name, does] of Object.entries(handlers)) try { navigator.mediaSession.setActionHandler(name, does); } catch { /* not every browser knows each */ }
 }

@@ -154,7 +154,8 @@ export class Player extends EventTarget {
       let silent = setTimeout(() => abort.abort(), SILENT_MS);
       let status = 0, retryAfter = 0;
       try {
-        const answer = await fetch(`${this.#base}/${this.#format.path}?burst=short`, { signal: abort.signal, cache: "no-store", credentials: "omit" });
+        // With the page's own credentials: a browser keeps connections without them apart, and would open another one here.
+        const answer = await fetch(`${this.#base}/${this.#format.path}?burst=short`, { signal: abort.signal, cache: "no-store" });
         status = answer.status;
         retryAfter = Number(answer.headers.get("retry-after")) || 0;
         if (answer.ok) {

@@ -1,6 +1,6 @@
 // The player of a recording: one <audio>, a waveform that is a slider, and links to moments (#t=1711).
 
-import { $, position, text, toast, icon } from "./util.js";
+import { $, artwork, position, text, toast, icon } from "./util.js";
 
 const RATES_KEY = "hustings-speed";
 
@@ -79,7 +79,7 @@ export const replay = (audio, title) => {
   fromHash();
   show();
   if ("mediaSession" in navigator) {
-    navigator.mediaSession.metadata = new MediaMetadata({ title, artist: "Hustings, replay" });
+    navigator.mediaSession.metadata = new MediaMetadata({ title, artist: "Hustings, replay", artwork: artwork() });
     const handlers = {
       play: () => audio.play(), pause: () => audio.pause(), seekbackward: () => move(audio.currentTime - 15), seekforward: () => move(audio.currentTime + 30),
       seekto: (given) => move(given.seekTime),

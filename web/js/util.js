@@ -27,6 +27,9 @@ export const ago = (ms) => {
   return s < 60 ? `${s} s` : s < 3600 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h ${Math.floor(s / 60) % 60} min`;
 };
 
+/** The mark, for the system's own screen of what plays. */
+export const artwork = () => [{ src: document.querySelector("link[rel=icon]").href, sizes: "any", type: "image/svg+xml" }];
+
 /** An element: el("p", {class: "soft", onclick: f}, "text", child…). Text is always text. */
 export const el = (name, given = {}, ...children) => {
   const made = document.createElement(name);
