@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use hustings_media::fanout::Cadence;
 use ipnet::IpNet;
 
 /// Bytes. A configuration file is a page of text; a larger one is a mistake in the path.
@@ -85,6 +86,12 @@ pub struct Serve {
     /// Recordings older than this many days are deleted. Default: kept for ever.
     #[arg(long)]
     pub keep_recordings: Option<u32>,
+    /// Milliseconds between two writes to a listener at least, 100 to 2000. The same as --cadence-max: fixed.
+    #[arg(long, default_value_t = Cadence::MS_MIN)]
+    pub cadence_min: u64,
+    /// Milliseconds at most; load widens the cadence up to this. Both can be moved at run time by PUT /api/v1/cadence.
+    #[arg(long, default_value_t = Cadence::MS_MAX)]
+    pub cadence_max: u64,
     /// Opens the space `demo`, live, in which two synthetic speakers talk.
     #[arg(long)]
     pub demo: bool,

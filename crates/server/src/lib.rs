@@ -13,6 +13,7 @@ pub mod live;
 pub mod node;
 pub mod open_files;
 pub mod ops;
+pub mod pace;
 pub mod pages;
 pub mod shield;
 pub mod stage;

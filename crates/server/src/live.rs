@@ -13,6 +13,7 @@ use hustings_media::fanout::Ring;
 use hustings_media::stage::SourceState;
 use tokio::sync::{broadcast, mpsc, watch};
 
+use crate::pace::Pace;
 use crate::stage::StageCall;
 
 /// The three containers of one program.
@@ -121,6 +122,8 @@ impl Ending {
 /// All spaces of this node, swapped as a whole when one is made.
 #[derive(Default)]
 pub struct Directory {
+    /// How often the shards write, and between what bounds.
+    pub pace: Arc<Pace>,
     spaces: ArcSwap<HashMap<SpaceId, Arc<SpaceHandle>>>,
 }
 

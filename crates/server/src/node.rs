@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Command as SpaceCommand, Role};
+use hustings_media::fanout::CadenceBounds;
 use tokio::sync::watch;
 
 use crate::api::{self, App, auth};
@@ -97,6 +98,9 @@ impl Node {
     /// # Errors
     /// When the data folder, a port or the TLS files cannot be used; the message says what to do.
     pub async fn start(config: Serve) -> anyhow::Result<Self> {
+        let cadence = CadenceBounds::new(config.cadence_min, config.cadence_max).context(
+            "the cadence cannot be so: 100 <= --cadence-min <= --cadence-max <= 2000 (milliseconds)",
+        )?;
         std::fs::create_dir_all(&config.data).with_context(|| {
             format!(
                 "the data folder {} cannot be made; choose another with --data",
@@ -109,6 +113,7 @@ impl Node {
         let keys = Arc::new(auth::Keys::open(&config.data)?);
         let archive = Archive::open(&config.data)?;
         let directory = Arc::new(Directory::default());
+        directory.pace.set_bounds(cadence);
         let desk = Desk::start(store.clone(), Arc::clone(&directory), clock).await?;
         let fresh = directory.all().is_empty();
         let stages = StageHost::start(

@@ -1,10 +1,11 @@
 //! One ring with many readers. The fan-out does not know what it carries: it sees heads, pages and cursors only.
 
 mod cadence;
+mod cost;
 mod lag;
 mod listener;
 pub mod ring;
 pub mod shard;
 
-pub use cadence::Cadence;
+pub use cadence::{Cadence, CadenceBounds};
 pub use ring::{Cursor, Ring};

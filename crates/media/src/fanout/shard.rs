@@ -13,7 +13,7 @@ use crate::limits::{LISTENING_MS, SHARD_RINGS_MAX, SKIP_BURST_SAMPLES};
 use crate::page::Page;
 use crate::time::Now;
 
-pub use super::cadence::Cadence;
+pub use super::cadence::{Cadence, CadenceBounds};
 
 /// A non-blocking sink: a socket (plain or TLS) in the shell, a model in the sims.
 pub trait Sink {

@@ -3,6 +3,7 @@
 pub mod auth;
 #[cfg(test)]
 mod auth_tests;
+mod cadence;
 mod claims;
 mod controls;
 mod cookies;

@@ -4,7 +4,9 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{controls, enter, invites, people, problem, reactions, spaces, studio, whip};
+use super::{
+    cadence, controls, enter, invites, people, problem, reactions, spaces, studio, whip,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,6 +23,7 @@ use super::{controls, enter, invites, people, problem, reactions, spaces, studio
         studio::snapshot, studio::events,
         reactions::react,
         whip::offer, whip::patch, whip::hang_up,
+        cadence::get, cadence::put,
     )
 )]
 struct Api;

@@ -5,7 +5,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{delete, get, patch, post, put};
 
 use super::door::{self, Door};
-use super::{App, controls, enter, invites, openapi, people, problem, spaces, studio, whip};
+use super::{
+    App, cadence, controls, enter, invites, openapi, people, problem, spaces, studio, whip,
+};
 
 pub fn router(app: App) -> axum::Router {
     let door = Door::new(app);
@@ -46,6 +48,7 @@ pub fn router(app: App) -> axum::Router {
     axum::Router::new()
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/me", get(enter::node_me))
+        .route("/api/v1/cadence", get(cadence::get).put(cadence::put))
         .route("/api/v1/spaces", get(spaces::list).post(spaces::create))
         .nest("/api/v1/spaces/{id}", space)
         .route(

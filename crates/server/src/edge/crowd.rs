@@ -18,6 +18,7 @@ use super::limits::{BURST_LONG_MS, BURST_SHORT_MS, BURST_SPARE_MS, LISTENERS_MAX
 use super::socket::ListenerSocket;
 use super::sound::Place;
 use crate::clock::Clock;
+use crate::pace::{Announcer, Pace};
 
 pub(super) struct Crowd {
     shard: Shard<ListenerSocket>,
@@ -28,6 +29,8 @@ pub(super) struct Crowd {
     newest: HashMap<(SpaceId, Container), RingKey>,
     left: Vec<(ListenerKey, RingKey, Leave, ListenerSocket)>,
     counters: Arc<ShardCounters>,
+    pace: Arc<Pace>,
+    announcer: Announcer,
 }
 
 struct Attached {
@@ -39,14 +42,16 @@ struct Attached {
 }
 
 impl Crowd {
-    pub(super) fn new(counters: Arc<ShardCounters>) -> Self {
+    pub(super) fn new(counters: Arc<ShardCounters>, pace: Arc<Pace>) -> Self {
         Self {
             shard: Shard::new(LISTENERS_MAX),
-            cadence: Cadence::new(),
+            cadence: Cadence::new(pace.bounds()),
             attached: HashMap::new(),
             newest: HashMap::new(),
             left: Vec::new(),
             counters,
+            announcer: pace.announcer(),
+            pace,
         }
     }
 
@@ -91,7 +96,9 @@ impl Crowd {
         self.tell_listening(began);
         let ended = clock.now();
         let cost_us = ended.since(began);
-        let next_ms = self.cadence.after_sweep(cost_us, ended);
+        self.cadence.set_bounds(self.pace.bounds());
+        let next_ms = self.cadence.after_sweep(cost_us, report.listeners, ended);
+        self.announcer.tell(self.cadence.announced_ms());
         add(&self.counters.sweeps, 1);
         add(&self.counters.sweep_us, cost_us);
         add(&self.counters.bytes, report.bytes);
@@ -140,12 +147,13 @@ impl Crowd {
         Some(key)
     }
 
+    /// What the newcomer's cadence asks for, announced or used, and never less.
     fn burst_samples(&self, burst: Burst) -> u64 {
         let asked = match burst {
             Burst::Long => BURST_LONG_MS,
             Burst::Short => BURST_SHORT_MS,
         };
-        let ms = asked.max(self.cadence.current_ms() + BURST_SPARE_MS);
+        let ms = asked.max(self.cadence.announced_ms() + BURST_SPARE_MS);
         ms * u64::from(SAMPLE_RATE) / 1_000
     }
 

@@ -79,7 +79,10 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
     let listener = TcpListener::from_std(seed.listener)?;
     let (returning, returned) = mpsc::channel(RETURNS_MAX);
     let local = Rc::new(Local {
-        crowd: RefCell::new(Crowd::new(Arc::clone(&seed.counters))),
+        crowd: RefCell::new(Crowd::new(
+            Arc::clone(&seed.counters),
+            Arc::clone(&seed.directory.pace),
+        )),
         door: RefCell::default(),
         directory: seed.directory,
         pages: seed.pages,

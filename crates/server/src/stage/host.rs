@@ -42,6 +42,7 @@ impl StageHost {
         let (tell, told) = mpsc::channel(TELLS_MAX);
         tokio::spawn(tell_desk(desk.clone(), told));
         let keeper = Keeper {
+            pace: Arc::clone(&directory.pace),
             desk,
             store,
             archive,

@@ -6,11 +6,9 @@ use hustings_control::ids::{PersonId, UnixMillis};
 use hustings_control::reactions::Counts;
 use hustings_control::spaces::space::Person;
 use hustings_control::spaces::{Phase, Role, Seat, Space};
+use hustings_media::fanout::Cadence;
 use hustings_media::stage::SourceState;
 use serde::Serialize;
-
-/// Milliseconds between sweeps that a listener should expect.
-const CADENCE_MS: u64 = 100;
 
 /// What the running stage adds to a space's snapshot. The default is "no stage runs".
 #[derive(Default)]
@@ -19,6 +17,8 @@ pub(super) struct LiveFacts<'a> {
     pub(super) recording: bool,
     pub(super) music: bool,
     pub(super) dead_air: bool,
+    /// Milliseconds between sweeps that a listener must be ready for.
+    pub(super) cadence_ms: u64,
     pub(super) media_ms: u64,
     pub(super) reactions: Counts,
     pub(super) sources: &'a [(PersonId, SourceState)],
@@ -103,7 +103,7 @@ impl Roster {
             hands: space.hands.len(),
             host_lost: hosts(true) && !hosts(false),
             dead_air: live.dead_air,
-            cadence_ms: CADENCE_MS,
+            cadence_ms: live.cadence_ms.max(Cadence::MS_MIN),
             media_ms: live.media_ms,
             people: seated()
                 .map(|(id, person)| on_stage(*id, person, live.sources))

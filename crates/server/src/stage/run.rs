@@ -19,6 +19,7 @@ use super::{Heard, StageCall};
 use crate::archive::{Archive, ArchiveError};
 use crate::clock::Clock;
 use crate::live::{Rings, SpaceHandle};
+use crate::pace::Pace;
 use crate::store::Store;
 
 /// Calls taken between two looks at the clock, so that a flood of packets cannot hold up a tick.
@@ -46,6 +47,7 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) archive: Archive,
     pub(super) clock: Clock,
+    pub(super) pace: Arc<Pace>,
     pub(super) rings: Rings,
     pub(super) epoch: Epoch,
     pub(super) start: MediaTime,
@@ -513,6 +515,7 @@ impl Run {
                 recording: self.parts.recording.load(Ordering::Relaxed),
                 music: self.bed == Bed::HoldMusic,
                 dead_air: self.dead_air,
+                cadence_ms: self.parts.pace.announced_ms(),
                 media_ms: self.stage.media_time().as_millis(),
                 reactions,
                 sources: &self.levels,

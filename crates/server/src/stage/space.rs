@@ -19,6 +19,7 @@ use crate::archive::{Archive, Recording};
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::live::{Rings, SpaceHandle};
+use crate::pace::Pace;
 use crate::store::Store;
 
 /// Between the end of a run that failed and the next: soon enough not to be missed, slow enough not to burn a core.
@@ -38,6 +39,7 @@ pub(super) struct Keeper {
     pub(super) store: Store,
     pub(super) archive: Archive,
     pub(super) clock: Clock,
+    pub(super) pace: Arc<Pace>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) tell: mpsc::Sender<(SpaceId, Command)>,
 }
@@ -74,6 +76,7 @@ impl Keeper {
                 store: self.store.clone(),
                 archive: self.archive.clone(),
                 clock: self.clock,
+                pace: Arc::clone(&self.pace),
                 rings: rings.clone(),
                 epoch: Epoch(epoch),
                 start: MediaTime(start),
