@@ -10,7 +10,9 @@ const FAST_AT = 0.3, JUMP_AT = 3;
 /** Seconds in store beside one cadence, for what the network does. */
 const RESERVE = 0.2;
 const FAST = 1.03, SLOW = 0.95;
-const LOOK_MS = 200;
+const LOOK_MS = 100;
+/** Asides that wait for their sound to be heard; when there are more, the oldest are let go. */
+const ASIDES_MAX = 500;
 /** Bytes that wait to be appended; more means that the element does not take sound, and it is set up anew. */
 const QUEUE_MAX = 4 << 20;
 /** The stream says something several times a second. After this silence the connection is held for dead. */
@@ -22,11 +24,12 @@ const FORMATS = [
   ["live.mp4", 'audio/mp4; codecs="Opus"', Mp4Splitter],
 ];
 
-/** What this browser takes, or null: then the plain stream. */
+/** What this browser takes, or null: then the plain stream. `?plain` and `?format=mp4` (webm, ogg) ask for one way, to try it. */
 const choose = () => {
   const Source = globalThis.ManagedMediaSource ?? globalThis.MediaSource;
-  if (!Source || !globalThis.ReadableStream || new URLSearchParams(location.search).has("plain")) return null;
-  const format = FORMATS.find(([, type]) => Source.isTypeSupported(type));
+  const asked = new URLSearchParams(location.search);
+  if (!Source || !globalThis.ReadableStream || asked.has("plain") || asked.get("format") === "ogg") return null;
+  const format = FORMATS.find(([path, type]) => path.endsWith(asked.get("format") ?? "") && Source.isTypeSupported(type));
   return format ? { Source, path: format[0], type: format[1], Splitter: format[2] } : null;
 };
 
@@ -49,6 +52,8 @@ export class Player extends EventTarget {
   #cadence = 0.1;
   #seen = [];
   #heardAt = 0;
+  #asides = [];
+  #roster = null;
   #timer = 0;
   #hush = null;
 
@@ -167,12 +172,12 @@ export class Player extends EventTarget {
             if (done) break;
             clearTimeout(silent);
             silent = setTimeout(() => abort.abort(), SILENT_MS);
-            const { media, rosters } = splitter.push(value);
+            const { media, asides } = splitter.push(value);
             if (media.length) {
               this.#attempt = 0;
               this.#push(media);
             }
-            for (const roster of rosters) this.#roster(roster);
+            for (const aside of asides) this.#hearOf(aside);
           }
         }
       } catch { /* told below: every end is the same to the listener */ }
@@ -200,6 +205,7 @@ export class Player extends EventTarget {
     this.#queue = [];
     this.#queued = 0;
     this.#seen = [];
+    this.#asides = [];
     try { if (this.#buffer && this.#media?.readyState === "open") this.#buffer.abort(); } catch { /* a buffer of an element that closed */ }
   }
 
@@ -247,6 +253,7 @@ export class Player extends EventTarget {
     const store = this.#store();
     const now = performance.now();
     this.#align();
+    this.#tell();
     if (this.state === "playing" && store < 0.02 && now - this.#heardAt > 1000) this.#to(navigator.onLine ? "finding" : "offline");
     if (this.state !== "playing") {
       if (store > 0.1 && !this.#audio.paused && this.#audio.readyState > 2) this.#to("playing");
@@ -277,11 +284,26 @@ export class Player extends EventTarget {
     }
   }
 
-  /** Shown when its sound is heard; the cadence is followed at once. */
-  #roster(roster) {
-    if (roster.cadenceMs > 0) this.#cadence = Math.min(roster.cadenceMs, 5000) / 1000;
-    const wait = Math.min(Math.max(this.#store(), 0), 3) * 1000;
-    setTimeout(() => this.wanted && this.dispatchEvent(new CustomEvent("roster", { detail: roster })), wait);
+  /** The cadence is followed as soon as it is announced; all else waits for its sound. */
+  #hearOf(aside) {
+    const cadence = (aside.roster ?? aside.levels)?.cadenceMs;
+    if (cadence > 0) this.#cadence = Math.min(cadence, 5000) / 1000;
+    this.#asides.push(aside);
+    if (this.#asides.length > ASIDES_MAX) this.#asides.shift();
+  }
+
+  /** Tells what is due by what is heard now. Levels count only for the roster that they were made for. */
+  #tell() {
+    let due = false;
+    while (this.#asides.length && this.#asides[0].at <= this.#audio.currentTime) {
+      const { roster, levels } = this.#asides.shift();
+      if (roster) this.#roster = roster;
+      else if (levels && levels.tag === this.#roster?.tag) {
+        this.#roster = { ...this.#roster, people: this.#roster.people.map((person, i) => ({ ...person, level: levels.of[i] ?? 0 })) };
+      } else continue;
+      due = true;
+    }
+    if (due) this.dispatchEvent(new CustomEvent("roster", { detail: this.#roster }));
   }
 
   #plain() {

@@ -40,7 +40,11 @@ pub const SHARD_RINGS_MAX: usize = 65_536;
 pub const ROSTER_BYTES_MAX: usize = 8 * 1_024;
 /// Pages (500 ms). A roster is carried at most this often, or it would cost more bytes than PRODUCT.md allows.
 pub const ROSTER_PAGES_MIN: u64 = 5;
-/// Bytes that a page of WebM may add for the roster, on average (5 % of 48 kbit/s). Longer rosters go less often.
+/// Pages (200 ms). Levels between rosters are carried at most this often: more often, nobody would see it.
+pub const LEVELS_PAGES_MIN: u64 = 2;
+/// Bytes of one message of levels: 13 people at 4 bits and what stands before them. A longer one is not carried.
+pub const LEVELS_BYTES_MAX: usize = 16;
+/// Bytes that a page of WebM may add for roster and levels, on average (5 % of 48 kbit/s). Longer rosters go less often.
 pub const WEBM_ROSTER_BYTES_PER_PAGE: i64 = 30;
-/// Bytes that a page of MP4 may add for the roster, on average (4 %): its boxes cost more to begin with.
+/// Bytes that a page of MP4 may add for both, on average (4 %): its boxes cost more to begin with.
 pub const MP4_ROSTER_BYTES_PER_PAGE: i64 = 24;

@@ -1,10 +1,10 @@
 //! Packers cut pages: Opus packets of 20 ms in, container bytes out. Each knows one container and nothing of rings' readers.
 
+mod aside;
 mod collect;
 pub mod mp4;
 pub mod ogg;
 mod ogg_page;
-mod roster;
 pub mod webm;
 
 use bytes::Bytes;
@@ -30,6 +30,10 @@ pub trait Packer: Send {
     /// The roster to carry in the next page (replaces an unsent one). Containers that carry none ignore it.
     fn roster(&mut self, json: &[u8]) {
         let _ = json;
+    }
+    /// Levels to carry between two rosters (replaces unsent ones): a few bytes that only our own player reads.
+    fn levels(&mut self, message: &[u8]) {
+        let _ = message;
     }
     /// Cuts what is collected, at the end of a space.
     fn flush(&mut self) -> Option<CutPage>;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
+use super::aside::{Aside, AsidePurse};
 use super::collect::{Collector, Cut};
-use super::roster::RosterPurse;
 use super::{Packer, ProgramPacket, opus_head};
 use crate::fanout::ring::CutPage;
 use crate::limits::{PROGRAM_PRE_SKIP, SAMPLE_RATE, TICK_SAMPLES, WEBM_ROSTER_BYTES_PER_PAGE};
@@ -11,6 +11,8 @@ use crate::time::MediaTime;
 
 /// First bytes of a Void element that carries a roster; the JSON follows.
 pub const ROSTER_MAGIC: &[u8; 4] = b"HRO1";
+/// First bytes of a Void element that carries levels; the message follows.
+pub const LEVELS_MAGIC: &[u8; 4] = b"HLV1";
 
 const EBML: u32 = 0x1a45_dfa3;
 const SEGMENT: u32 = 0x1853_8067;
@@ -31,7 +33,7 @@ const SEEK_PRE_ROLL_NS: u64 = 80_000_000;
 pub struct WebmPacker {
     head: Bytes,
     collector: Collector,
-    roster: RosterPurse,
+    asides: AsidePurse,
 }
 
 impl WebmPacker {
@@ -39,7 +41,7 @@ impl WebmPacker {
         Self {
             head: head().into(),
             collector: Collector::default(),
-            roster: RosterPurse::new(WEBM_ROSTER_BYTES_PER_PAGE),
+            asides: AsidePurse::new(WEBM_ROSTER_BYTES_PER_PAGE),
         }
     }
 
@@ -51,8 +53,13 @@ impl WebmPacker {
                 .sum::<usize>()
                 + 64,
         );
-        if let Some(json) = self.roster.take(|len| ROSTER_MAGIC.len() + len + 3) {
-            element(&mut page, VOID, &[&ROSTER_MAGIC[..], &json].concat());
+        let magic_and_body = |aside: &Aside| match aside {
+            Aside::Roster(json) => [&ROSTER_MAGIC[..], json].concat(),
+            Aside::Levels(message) => [&LEVELS_MAGIC[..], message].concat(),
+        };
+        // An id of one byte, a size of at most two.
+        if let Some(aside) = self.asides.take(|aside| magic_and_body(aside).len() + 3) {
+            element(&mut page, VOID, &magic_and_body(&aside));
         }
         let mut cluster = Vec::with_capacity(page.capacity());
         unsigned(&mut cluster, CLUSTER_TIME, cut.media_time.as_millis());
@@ -89,7 +96,11 @@ impl Packer for WebmPacker {
     }
 
     fn roster(&mut self, json: &[u8]) {
-        self.roster.put(json);
+        self.asides.put_roster(json);
+    }
+
+    fn levels(&mut self, message: &[u8]) {
+        self.asides.put_levels(message);
     }
 
     fn flush(&mut self) -> Option<CutPage> {
@@ -241,12 +252,32 @@ mod tests {
     }
 
     #[test]
+    fn levels_come_between_two_rosters() {
+        let mut packer = WebmPacker::new();
+        packer.roster(b"{}");
+        let pages: Vec<CutPage> = (0..20)
+            .filter_map(|tick| {
+                packer.levels(&[7, 1, 0x90]);
+                packer.push(&packet(tick))
+            })
+            .collect();
+        assert!(pages[0].bytes.starts_with(b"\xec\x86HRO1{}"));
+        assert!(pages[1].bytes.starts_with(b"\x1f\x43\xb6\x75"));
+        assert!(
+            pages[2]
+                .bytes
+                .starts_with(b"\xec\x87HLV1\x07\x01\x90\x1f\x43")
+        );
+    }
+
+    #[test]
     fn costs_at_most_13_percent_beside_the_payload_with_a_new_roster_each_page() {
         for len in [60, 150, 700] {
             let mut packer = WebmPacker::new();
             let mut bytes = 0;
             for tick in 0..5 * 600 {
                 packer.roster(&vec![b'x'; len]);
+                packer.levels(&[0; 9]);
                 bytes += packer
                     .push(&packet(tick))
                     .map_or(0, |page| page.bytes.len());

@@ -4,9 +4,7 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{
-    cadence, controls, enter, invites, people, problem, reactions, spaces, studio, whip,
-};
+use super::{cadence, controls, enter, invites, people, problem, reactions, spaces, studio, whip};
 
 #[derive(OpenApi)]
 #[openapi(

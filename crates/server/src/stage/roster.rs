@@ -47,6 +47,8 @@ pub(super) struct Roster {
     replay: bool,
     replay_ms: u64,
     cancel_reason: String,
+    /// Names this seating: levels that travel by themselves count for the roster with the same tag.
+    tag: u8,
     /// Presses of the last 10 s; absent when nobody pressed, for the roster travels in everybody's sound.
     #[serde(skip_serializing_if = "Option::is_none")]
     reactions: Option<Reactions>,
@@ -88,6 +90,9 @@ impl Roster {
             .recording
             .as_ref()
             .filter(|recording| !recording.deleted && space.phase == Phase::Ended);
+        let people: Vec<OnStage> = seated()
+            .map(|(id, person)| on_stage(*id, person, live.sources))
+            .collect();
         Self {
             v: 1,
             id: space.id.as_str().to_owned(),
@@ -105,9 +110,8 @@ impl Roster {
             dead_air: live.dead_air,
             cadence_ms: live.cadence_ms.max(Cadence::MS_MIN),
             media_ms: live.media_ms,
-            people: seated()
-                .map(|(id, person)| on_stage(*id, person, live.sources))
-                .collect(),
+            tag: tag_of(&people),
+            people,
             replay: replay.is_some(),
             replay_ms: replay.map_or(0, |recording| recording.millis),
             cancel_reason: space.cancel_reason.clone(),
@@ -125,10 +129,17 @@ impl Roster {
     pub(super) fn quiet(mut self) -> Self {
         self.listening = 0;
         self.media_ms = 0;
+        self.cadence_ms = 0;
         for person in &mut self.people {
             person.level = 0;
         }
         self
+    }
+
+    /// What changes all the time, in a few bytes for the stream: tag, cadence in steps of 100 ms, and a level of 4 bits for
+    /// each of `people`, in their order, the first in the upper half of its byte.
+    pub(super) fn levels(&self) -> Vec<u8> {
+        levels_of(self.tag, self.cadence_ms, &self.people)
     }
 
     pub(super) fn json(&self) -> Bytes {
@@ -145,6 +156,26 @@ fn reactions(counts: Counts) -> Option<Reactions> {
         disagree,
         louder,
     })
+}
+
+fn levels_of(tag: u8, cadence_ms: u64, people: &[OnStage]) -> Vec<u8> {
+    let cadence = cadence_ms.div_ceil(Cadence::ANNOUNCED_STEP_MS);
+    let mut message = vec![tag, u8::try_from(cadence).unwrap_or(u8::MAX)];
+    message.extend(people.chunks(2).map(|pair| {
+        pair[0].level.min(15) << 4 | pair.get(1).map_or(0, |person| person.level.min(15))
+    }));
+    message
+}
+
+/// One byte of FNV-1a over who sits in which order.
+fn tag_of(people: &[OnStage]) -> u8 {
+    let hash = people
+        .iter()
+        .flat_map(|person| person.id.bytes())
+        .fold(0x811c_9dc5_u32, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+    hash.to_be_bytes().into_iter().fold(0, |a, b| a ^ b)
 }
 
 fn on_stage(id: PersonId, person: &Person, sources: &[(PersonId, SourceState)]) -> OnStage {
@@ -175,5 +206,44 @@ fn on_stage(id: PersonId, person: &Person, sources: &[(PersonId, SourceState)]) 
         muted,
         lost,
         reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hustings_media::limits::{LEVELS_BYTES_MAX, STAGE_SEATS_MAX};
+
+    use super::*;
+
+    fn seating(levels: &[u8]) -> Vec<OnStage> {
+        let people = levels.iter().enumerate().map(|(id, level)| OnStage {
+            id: format!("{id:016x}"),
+            name: String::new(),
+            role: Role::Speaker,
+            level: *level,
+            muted: false,
+            lost: false,
+            reason: "",
+        });
+        people.collect()
+    }
+
+    #[test]
+    fn levels_are_a_few_bytes_in_the_order_of_the_people() {
+        let people = seating(&[1, 9, 4]);
+        assert_eq!(levels_of(7, 1_250, &people), [7, 13, 0x19, 0x40]);
+        assert_eq!(levels_of(7, 100, &[]), [7, 1]);
+        let full = levels_of(7, 2_000, &seating(&[9; STAGE_SEATS_MAX]));
+        assert!(full.len() <= LEVELS_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_tag_is_that_of_the_seating_not_of_its_levels() {
+        let tag = tag_of(&seating(&[1, 2]));
+        assert_eq!(tag_of(&seating(&[3, 4])), tag);
+        assert_ne!(tag_of(&seating(&[1, 2, 3])), tag);
+        let mut turned = seating(&[1, 2]);
+        turned.reverse();
+        assert_ne!(tag_of(&turned), tag);
     }
 }

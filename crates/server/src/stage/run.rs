@@ -32,6 +32,8 @@ const EMPTY_MUSIC_AFTER_MS: u64 = 2_000;
 const ROSTER_EVERY_MS: u64 = 1_000;
 /// Milliseconds between rosters inside the sound when only levels changed: more often would cost listeners more bytes than promised.
 const CARRIED_ROSTER_EVERY_MS: u64 = 2_000;
+/// Milliseconds between levels inside the sound when nothing changed.
+const LEVELS_EVERY_MS: u64 = 1_000;
 /// Milliseconds between two tries to tell the desk of the same seat.
 const TELL_AGAIN_MS: u64 = 1_000;
 /// Milliseconds a seat may be taken without a source (after a restart, say) before the desk is told that its connection is lost.
@@ -103,6 +105,8 @@ struct Run {
     last_carried: Option<Roster>,
     roster_at: Now,
     carried_at: Now,
+    last_levels: Vec<u8>,
+    levels_at: Now,
     media_time_at: Now,
     reactions: Recent,
 }
@@ -143,6 +147,8 @@ pub(super) async fn run(parts: Parts) -> Outcome {
         last_carried: None,
         roster_at: now,
         carried_at: now,
+        last_levels: Vec::new(),
+        levels_at: now,
         media_time_at: now,
         reactions: Recent::default(),
         parts,
@@ -521,6 +527,7 @@ impl Run {
                 sources: &self.levels,
             },
         );
+        self.carry_levels(&roster, now);
         let quiet = roster.clone().quiet();
         let due = |at: Now, every_ms: u64| now.since(at) >= every_ms * 1_000;
         let news = self.last_roster.as_ref() != Some(&quiet);
@@ -543,6 +550,19 @@ impl Run {
             self.last_roster = Some(quiet);
             self.parts.handle.state_json.store(Arc::new(json.clone()));
             let _ = self.parts.handle.roster.send(json);
+        }
+    }
+
+    /// Between two rosters the sound carries levels alone; unchanged ones now and then, for who has just come.
+    fn carry_levels(&mut self, roster: &Roster, now: Now) {
+        let levels = roster.levels();
+        let due = now.since(self.levels_at) >= LEVELS_EVERY_MS * 1_000;
+        if levels != self.last_levels || due {
+            for packer in &mut self.packers {
+                packer.levels(&levels);
+            }
+            self.last_levels = levels;
+            self.levels_at = now;
         }
     }
 
