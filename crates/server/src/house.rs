@@ -2,6 +2,7 @@
 //! the edge, with capacity of its own.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
+
+use crate::edge::tls::TlsFiles;
 
 /// Connections a listener of the house holds at once; the next waits in the kernel's queue.
 const CONNECTIONS_MAX: usize = 1_024;
@@ -66,6 +69,19 @@ impl HouseListener {
             task.abort();
         }
     }
+}
+
+/// The newest certificate for each handshake; looking whether a file has changed is two system calls.
+///
+/// # Errors
+/// When the files are not there or are no good.
+pub fn certificates((cert, key): (PathBuf, PathBuf)) -> anyhow::Result<TlsAcceptor> {
+    let files = TlsFiles::load(cert, key)
+        .map_err(|why| anyhow::anyhow!("the TLS files cannot be used: {why}"))?;
+    Ok(Arc::new(move || {
+        files.reload_if_changed();
+        files.config()
+    }))
 }
 
 async fn accept(

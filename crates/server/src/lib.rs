@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod desk;
 pub mod edge;
+mod ending_signal;
 pub mod house;
 pub mod ingest;
 pub mod live;

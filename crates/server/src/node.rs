@@ -1,7 +1,6 @@
 //! The composition root: builds the parts of a node from its configuration, joins them, and ends them in order.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +16,12 @@ use crate::archive::Archive;
 use crate::clock::Clock;
 use crate::config::{Command, Hustings, Serve};
 use crate::desk::Desk;
-use crate::edge::tls::TlsFiles;
 use crate::edge::{AbuseConfig, Edge, EdgeConfig};
-use crate::house::{HouseListener, TlsAcceptor};
+use crate::ending_signal::EndingSignal;
+use crate::house::{HouseListener, TlsAcceptor, certificates};
 use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
-use crate::shield::ShieldClient;
+use crate::shield::Shield;
 use crate::stage::StageHost;
 use crate::store::{DataLock, Store};
 use crate::{ops, pages};
@@ -82,7 +81,7 @@ pub struct Node {
     app: App,
     config: Serve,
     edge: Edge,
-    _shield: Option<ShieldClient>,
+    _shield: Shield,
     /// Begins the end of all event streams.
     ending: watch::Sender<bool>,
     stages: StageHost,
@@ -145,9 +144,9 @@ impl Node {
             secure: config.tls_cert.is_some() || config.public_base().starts_with("https://"),
         };
         let tls = config.tls_cert.clone().zip(config.tls_key.clone());
-        let shield = ShieldClient::of(&config, clock);
+        let shield = Shield::of(&config, clock);
         let edge = EdgeConfig {
-            abuse: AbuseConfig::of(&config, shield.as_ref()),
+            abuse: AbuseConfig::of(&config, &shield),
             listen: config.listen,
             tls: tls.clone(),
             shards: shards(),
@@ -155,7 +154,7 @@ impl Node {
         };
         let edge = Edge::start(edge, directory, pages::public_router(app.clone()), clock)?;
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
-        let rooms = rooms.layer(axum::Extension(shield.as_ref().map(ShieldClient::friends)));
+        let rooms = rooms.layer(axum::Extension(shield.friends()));
         let stage_listener = listen(
             "stage",
             config.stage,
@@ -163,11 +162,7 @@ impl Node {
             rooms,
         )
         .await?;
-        let operations = ops::router(
-            app.clone(),
-            edge.meter(),
-            shield.as_ref().map(ShieldClient::meter),
-        );
+        let operations = ops::router(app.clone(), edge.meter(), shield.meter());
         let operator_listener = listen("operator", config.operator, None, operations).await?;
         let chores = begin_chores(&app, &config);
         let _lock = lock;
@@ -305,16 +300,6 @@ async fn listen(
         })
 }
 
-/// The newest certificate for each handshake; looking whether a file has changed is two system calls.
-fn certificates((cert, key): (PathBuf, PathBuf)) -> anyhow::Result<TlsAcceptor> {
-    let files = TlsFiles::load(cert, key)
-        .map_err(|why| anyhow::anyhow!("the TLS files cannot be used: {why}"))?;
-    Ok(Arc::new(move || {
-        files.reload_if_changed();
-        files.config()
-    }))
-}
-
 /// A shard for each core; the house's threads share them, for the kernel knows best who is busy.
 fn shards() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
@@ -357,29 +342,6 @@ async fn expire_recordings(app: App, days: u32) {
             {
                 tracing::warn!(space = %space.id, %error, "an expired recording is gone but could not be marked so");
             }
-        }
-    }
-}
-
-/// SIGTERM, or Ctrl-C at a terminal.
-pub(crate) struct EndingSignal {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl EndingSignal {
-    pub(crate) fn listen() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    pub(crate) async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

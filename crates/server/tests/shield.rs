@@ -323,15 +323,15 @@ fn a_repeat_offender_is_dropped_and_the_node_goes_on_when_the_helper_dies() {
         heard
     });
     let mut inside = inside.expect("inside");
-    let mut offences = 0;
-    let mut last = Instant::now();
-    eventually("the offender is dropped", || {
-        last = Instant::now();
-        let gone = get(&net, 1, PUBLIC, NONSENSE).is_none();
-        offences += u32::from(!gone);
-        gone
+    // 20 are too many. What comes on after that is dropped within 1 s.
+    for _ in 0..20 {
+        assert!(get(&net, 1, PUBLIC, NONSENSE).is_some());
+    }
+    let took = eventually("the offender is dropped", || {
+        get(&net, 1, PUBLIC, NONSENSE).is_none()
     });
-    assert!(offences >= 20, "not for {offences} offences");
+    let most = Duration::from_secs(1) + MOMENT;
+    assert!(took < most, "took {took:?}");
     assert!(net.table().contains("10.77.1.2"), "{}", net.table());
     assert_eq!(get(&net, 2, PUBLIC, PAGE), ok, "others come in");
     assert!(

@@ -37,7 +37,6 @@ const NAUGHTY_FUNCTIONS: &[(&str, &str, usize)] = &[
     ),
     ("crates/server/src/ingest/mod.rs", "offer", 84),
     ("crates/server/src/node.rs", "start", 80),
-    ("crates/server/src/ops/metrics.rs", "render", 87),
     ("crates/server/src/pages/replay.rs", "file", 90),
 ];
 

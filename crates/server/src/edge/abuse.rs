@@ -9,7 +9,7 @@ use axum::http::HeaderMap;
 use super::counters::{ShardCounters, add};
 use super::proxy::{self, ProxyConfig};
 use crate::config::Serve;
-use crate::shield::{Offence, Offenders, ShieldClient};
+use crate::shield::{Offence, Offenders, Shield};
 
 /// Proxies that are believed, and where offences go. By default there is neither.
 #[derive(Clone, Debug, Default)]
@@ -19,14 +19,14 @@ pub struct AbuseConfig {
 }
 
 impl AbuseConfig {
-    pub fn of(config: &Serve, shield: Option<&ShieldClient>) -> Self {
+    pub fn of(config: &Serve, shield: &Shield) -> Self {
         let proxies = ProxyConfig {
             trusted: config.trusted_proxies.clone(),
             protocol: config.proxy_protocol,
         };
         Self {
             proxies: Arc::new(proxies),
-            offenders: shield.map(ShieldClient::offenders).unwrap_or_default(),
+            offenders: shield.offenders(),
         }
     }
 }

@@ -15,7 +15,8 @@ use super::limits::{
     CONNECTIONS_BURST_S, CONNECTIONS_PER_S, HANDSHAKE_DEADLINE, HANDSHAKES_BURST_S,
     HANDSHAKES_PER_S, HANDSHAKES_PER_S_OF_PREFIX, SILENT_MAX, SILENT_MAX_OF_PREFIX,
 };
-use super::prefixes::{Crowding, Pace, Rates};
+use super::prefixes::Crowding;
+use super::rates::{Pace, Rates};
 use super::shard_loop::Local;
 
 pub(super) struct Door {

@@ -16,6 +16,7 @@ mod limits;
 mod paced;
 mod prefixes;
 pub mod proxy;
+mod rates;
 mod shard_loop;
 mod socket;
 mod sound;

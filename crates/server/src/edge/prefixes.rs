@@ -3,14 +3,11 @@
 //! address, so what is bounded are connections that have said nothing yet, and how fast they come.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-
-use super::limits::{RATE_SETS, RATE_WAYS};
 
 /// A prefix of one of the lengths; 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Prefix {
+pub(super) struct Prefix {
     level: Level,
     bits: u128,
 }
@@ -34,9 +31,17 @@ pub(super) struct PerLevel {
     pub(super) v6_48: u32,
 }
 
+impl Prefix {
+    /// One that no address is in.
+    pub(super) const NOBODY: Self = Self {
+        level: Level::Unbounded,
+        bits: u128::MAX,
+    };
+}
+
 impl PerLevel {
-    fn of(&self, level: Level) -> u32 {
-        match level {
+    pub(super) fn of(&self, prefix: &Prefix) -> u32 {
+        match prefix.level {
             Level::Unbounded => u32::MAX,
             Level::V4Net24 => self.v4_24,
             Level::V6Net64 => self.v6_64,
@@ -46,7 +51,8 @@ impl PerLevel {
     }
 }
 
-fn prefixes(address: Option<IpAddr>) -> impl Iterator<Item = Prefix> {
+/// The prefixes round an address, the narrowest first.
+pub(super) fn prefixes(address: Option<IpAddr>) -> impl Iterator<Item = Prefix> {
     let (bits, levels): (u128, &[(Level, u32)]) =
         match address.map(|address| address.to_canonical()) {
             None => (0, &[(Level::Unbounded, 1)]),
@@ -131,7 +137,7 @@ impl Crowding {
     }
 
     fn change(&mut self, prefix: Prefix, change: impl FnOnce(&mut BTreeSet<u64>)) -> u64 {
-        let cap = u64::from(self.caps.of(prefix.level).max(1));
+        let cap = u64::from(self.caps.of(&prefix).max(1));
         let fullness = |members: &BTreeSet<u64>| members.len() as u64 * FULL / cap;
         let members = self.members.entry(prefix).or_default();
         self.by_fullness.remove(&(fullness(members), prefix));
@@ -143,102 +149,6 @@ impl Crowding {
             self.by_fullness.insert((now, prefix));
         }
         now
-    }
-}
-
-/// How often something may happen from each prefix: a rate, and how much at once. Fixed memory: a prefix that is not
-/// known takes the place of the one that is longest at rest.
-#[derive(Debug)]
-pub(super) struct Rates {
-    salt: RandomState,
-    per_s: PerLevel,
-    /// Seconds of the rate that may come at once.
-    burst_s: u32,
-    places: Vec<Place>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    prefix: Prefix,
-    /// When the prefix will be at rest again (GCRA's theoretical arrival time), microseconds.
-    rests_at_us: u64,
-}
-
-impl Rates {
-    pub(super) fn new(per_s: PerLevel, burst_s: u32) -> Self {
-        let nobody = Place {
-            prefix: Prefix {
-                level: Level::V4Net24,
-                bits: u128::MAX,
-            },
-            rests_at_us: 0,
-        };
-        Self {
-            salt: RandomState::new(),
-            per_s,
-            burst_s,
-            places: vec![nobody; RATE_SETS * RATE_WAYS],
-        }
-    }
-
-    /// True when all prefixes of the address may once more; only then it counts.
-    pub(super) fn allow(&mut self, address: IpAddr, now_us: u64) -> bool {
-        let burst_us = u64::from(self.burst_s) * 1_000_000;
-        let within = |place: &Place| place.rests_at_us.saturating_sub(now_us) < burst_us;
-        if !prefixes(Some(address)).all(|prefix| within(self.place(prefix))) {
-            return false;
-        }
-        for prefix in prefixes(Some(address)) {
-            let step_us = 1_000_000 / u64::from(self.per_s.of(prefix.level).max(1));
-            let place = self.place(prefix);
-            place.rests_at_us = place.rests_at_us.max(now_us) + step_us;
-        }
-        true
-    }
-
-    fn place(&mut self, prefix: Prefix) -> &mut Place {
-        let at = (self.salt.hash_one(prefix) % RATE_SETS as u64) as usize * RATE_WAYS;
-        let set = at..at + RATE_WAYS;
-        let known = set.clone().find(|at| self.places[*at].prefix == prefix);
-        let at = known.unwrap_or_else(|| {
-            let rested = set.min_by_key(|at| self.places[*at].rests_at_us);
-            let at = rested.unwrap_or(at);
-            self.places[at] = Place {
-                prefix,
-                rests_at_us: 0,
-            };
-            at
-        });
-        &mut self.places[at]
-    }
-}
-
-/// One rate for all: who comes too early waits for his turn, and those who would wait too long are refused.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    step_us: u64,
-    burst_us: u64,
-    rests_at_us: u64,
-}
-
-impl Pace {
-    pub(super) fn new(per_s: u32, burst_s: u32) -> Self {
-        Self {
-            step_us: 1_000_000 / u64::from(per_s.max(1)),
-            burst_us: u64::from(burst_s) * 1_000_000,
-            rests_at_us: 0,
-        }
-    }
-
-    /// Microseconds to wait, at most `longest_us`; none when it would be longer, and then it does not count.
-    pub(super) fn wait(&mut self, now_us: u64, longest_us: u64) -> Option<u64> {
-        let rests_at = self.rests_at_us.max(now_us);
-        let wait = (rests_at - now_us).saturating_sub(self.burst_us);
-        if wait > longest_us {
-            return None;
-        }
-        self.rests_at_us = rests_at + self.step_us;
-        Some(wait)
     }
 }
 
@@ -331,62 +241,5 @@ mod tests {
         );
         assert_eq!((gone.len(), crowding.len()), (15, 0));
         assert!(crowding.members.is_empty() && crowding.by_fullness.is_empty());
-    }
-
-    #[test]
-    fn a_rate_holds_a_prefix_and_not_its_neighbours() {
-        let per_s = PerLevel {
-            v4_24: 10,
-            v6_64: 10,
-            v6_56: 20,
-            v6_48: 40,
-        };
-        let mut rates = Rates::new(per_s, 2);
-        let mut allowed = |address: &str, times: usize, at_s: u64| {
-            (0..times)
-                .filter(|_| rates.allow(ip(address).expect("one"), at_s * 1_000_000))
-                .count()
-        };
-        assert_eq!(allowed("203.0.113.1", 100, 1), 20);
-        assert_eq!(allowed("203.0.113.200", 10, 1), 0);
-        assert_eq!(allowed("203.0.114.1", 5, 1), 5);
-        assert_eq!(allowed("203.0.113.1", 100, 2), 10);
-        assert_eq!(allowed("2001:db8::1", 100, 1), 20);
-        assert_eq!(allowed("2001:db8:0:1::1", 100, 1), 20);
-        assert_eq!(allowed("2001:db8:0:2::1", 100, 1), 0, "the /56 is spent");
-        assert_eq!(allowed("2001:db8:0:100::1", 100, 1), 20);
-    }
-
-    #[test]
-    fn a_flood_of_prefixes_takes_no_memory_and_frees_no_busy_prefix() {
-        let per_s = PerLevel {
-            v4_24: 10,
-            v6_64: 10,
-            v6_56: 10,
-            v6_48: 10,
-        };
-        let mut rates = Rates::new(per_s, 100);
-        let busy = ip("203.0.113.1").expect("one");
-        while rates.allow(busy, 0) {}
-        let places = rates.places.capacity();
-        for number in 0..200_000_u32 {
-            assert!(rates.allow(std::net::Ipv4Addr::from(number << 8).into(), 1));
-        }
-        assert_eq!(rates.places.capacity(), places);
-        let again = (0..1_000).take_while(|_| rates.allow(busy, 2)).count();
-        assert!(again <= 1, "{again} more at once");
-    }
-
-    #[test]
-    fn who_comes_too_early_waits_and_who_would_wait_too_long_is_refused() {
-        let mut pace = Pace::new(10, 1);
-        let waits: Vec<_> = (0..14).map(|_| pace.wait(0, 300_000)).collect();
-        assert_eq!(waits.get(..11), Some(&[Some(0); 11][..]));
-        assert_eq!(
-            waits.get(11..),
-            Some(&[Some(100_000), Some(200_000), Some(300_000)][..])
-        );
-        assert_eq!(pace.wait(0, 300_000), None);
-        assert_eq!(pace.wait(5_000_000, 300_000), Some(0));
     }
 }

@@ -244,6 +244,8 @@ mod tests {
         bytes
     }
 
+    type Said = Result<Option<&'static str>, Malformed>;
+
     #[test]
     fn proxy_headers_are_read_whole_or_not_at_all() {
         let v4 = [198, 51, 100, 1, 10, 0, 0, 1, 0x12, 0x67, 0x01, 0xbb];
@@ -255,7 +257,7 @@ mod tests {
         v6[32..34].copy_from_slice(&4711_u16.to_be_bytes());
         let mut unix = [0; 216];
         unix[0] = b'/';
-        let cases: [(Vec<u8>, Result<Option<&str>, Malformed>); 11] = [
+        let cases: [(Vec<u8>, Said); 11] = [
             (header(0x21, 0x11, &v4), Ok(Some("198.51.100.1:4711"))),
             (header(0x21, 0x11, &with_tlv), Ok(Some("198.51.100.1:4711"))),
             (header(0x21, 0x21, &v6), Ok(Some("[2001:db8::7]:4711"))),

@@ -30,74 +30,7 @@ pub(super) fn render(app: &App, edge: &EdgeStats, shield: Option<ShieldStats>) -
         "Stages that run now.",
         as_gauge(running as u64),
     );
-    gauge(
-        &mut registry,
-        "listeners",
-        "Connections in the shards now.",
-        as_gauge(edge.listeners),
-    );
-    gauge(
-        &mut registry,
-        "connection_tasks",
-        "Tasks of connections of the public listener that are no listeners: pages, and those that have not said what they want.",
-        as_gauge(edge.tasks),
-    );
-    gauge(
-        &mut registry,
-        "http_connections",
-        "Connections of the public listener that HTTP reads now.",
-        as_gauge(edge.http_connections),
-    );
-    gauge(
-        &mut registry,
-        "sweep_projected_load_ratio",
-        "Share of a core that sweeps would take at the widest cadence.",
-        edge.projected_load,
-    );
-    let cadence_s = edge.cadence_ms as f64 / 1_000.0;
-    registry.register_with_unit(
-        "cadence",
-        "Time between sweeps.",
-        Unit::Seconds,
-        ConstGauge::new(cadence_s),
-    );
-    counter(
-        &mut registry,
-        "joins",
-        "Connections that were sent a stream's head.",
-        edge.joins,
-    );
-    counter(
-        &mut registry,
-        "sweeps",
-        "Sweeps of all shards.",
-        edge.sweeps,
-    );
-    counter(
-        &mut registry,
-        "listeners_too_slow",
-        "Listeners closed because they fell off the ring.",
-        edge.too_slow,
-    );
-    counter(
-        &mut registry,
-        "joins_refused",
-        "Requests for sound that were not let in.",
-        edge.refused,
-    );
-    let sweep_s = edge.sweep_us as f64 / 1e6;
-    registry.register_with_unit(
-        "sweep",
-        "Time spent in sweeps.",
-        Unit::Seconds,
-        ConstCounter::new(sweep_s),
-    );
-    registry.register_with_unit(
-        "sent",
-        "Sound and heads written to listeners.",
-        Unit::Bytes,
-        ConstCounter::new(edge.bytes),
-    );
+    crowd(&mut registry, edge);
     let recording_trouble = f64::from(u8::from(app.archive.trouble().is_some()));
     gauge(
         &mut registry,
@@ -113,6 +46,73 @@ pub(super) fn render(app: &App, edge: &EdgeStats, shield: Option<ShieldStats>) -
     // Writing to a String cannot fail; an empty page would still be a true answer.
     let _ = encode(&mut text, &registry);
     text
+}
+
+fn crowd(registry: &mut Registry, edge: &EdgeStats) {
+    gauge(
+        registry,
+        "listeners",
+        "Connections in the shards now.",
+        as_gauge(edge.listeners),
+    );
+    gauge(
+        registry,
+        "connection_tasks",
+        "Tasks of connections of the public listener that are no listeners: pages, and those that have not said what they want.",
+        as_gauge(edge.tasks),
+    );
+    gauge(
+        registry,
+        "http_connections",
+        "Connections of the public listener that HTTP reads now.",
+        as_gauge(edge.http_connections),
+    );
+    gauge(
+        registry,
+        "sweep_projected_load_ratio",
+        "Share of a core that sweeps would take at the widest cadence.",
+        edge.projected_load,
+    );
+    for (name, help, count) in [
+        (
+            "joins",
+            "Connections that were sent a stream's head.",
+            edge.joins,
+        ),
+        ("sweeps", "Sweeps of all shards.", edge.sweeps),
+        (
+            "listeners_too_slow",
+            "Listeners closed because they fell off the ring.",
+            edge.too_slow,
+        ),
+        (
+            "joins_refused",
+            "Requests for sound that were not let in.",
+            edge.refused,
+        ),
+    ] {
+        counter(registry, name, help, count);
+    }
+    let cadence_s = edge.cadence_ms as f64 / 1_000.0;
+    registry.register_with_unit(
+        "cadence",
+        "Time between sweeps.",
+        Unit::Seconds,
+        ConstGauge::new(cadence_s),
+    );
+    let sweep_s = edge.sweep_us as f64 / 1e6;
+    registry.register_with_unit(
+        "sweep",
+        "Time spent in sweeps.",
+        Unit::Seconds,
+        ConstCounter::new(sweep_s),
+    );
+    registry.register_with_unit(
+        "sent",
+        "Sound and heads written to listeners.",
+        Unit::Bytes,
+        ConstCounter::new(edge.bytes),
+    );
 }
 
 /// One series for each reason; the reasons are an enum's.

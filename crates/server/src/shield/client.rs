@@ -101,6 +101,40 @@ pub struct ShieldStats {
     pub connected: bool,
 }
 
+/// The node's shield, which it may be without.
+pub struct Shield(Option<ShieldClient>);
+
+impl Shield {
+    /// As the configuration says. The node's own addresses and its proxies are never blocked.
+    pub fn of(config: &Serve, clock: Clock) -> Self {
+        let mut never = config.trusted_proxies.clone();
+        let own = [config.listen, config.stage, config.operator, config.media];
+        never.extend(
+            own.iter()
+                .chain(&config.media_public)
+                .map(|address| IpNet::from(address.ip()))
+                .filter(|own| !own.addr().is_unspecified()),
+        );
+        let socket = config.shield.clone();
+        Self(socket.map(|socket| ShieldClient::start(socket, never, clock)))
+    }
+
+    pub fn offenders(&self) -> Offenders {
+        self.0
+            .as_ref()
+            .map(ShieldClient::offenders)
+            .unwrap_or_default()
+    }
+
+    pub fn friends(&self) -> Option<Friends> {
+        self.0.as_ref().map(ShieldClient::friends)
+    }
+
+    pub fn meter(&self) -> Option<ShieldMeter> {
+        self.0.as_ref().map(ShieldClient::meter)
+    }
+}
+
 /// The task beside the node. Ends when dropped.
 pub struct ShieldClient {
     notes: mpsc::Sender<(IpAddr, Offence)>,
@@ -110,18 +144,6 @@ pub struct ShieldClient {
 }
 
 impl ShieldClient {
-    /// The client that the configuration asks for. Its own addresses and its proxies are never blocked.
-    pub fn of(config: &Serve, clock: Clock) -> Option<Self> {
-        let mut never = config.trusted_proxies.clone();
-        let own = [config.listen, config.stage, config.operator, config.media];
-        let own = own.iter().chain(&config.media_public);
-        never.extend(
-            own.map(|address| IpNet::from(address.ip()))
-                .filter(|own| !own.addr().is_unspecified()),
-        );
-        Some(Self::start(config.shield.clone()?, never, clock))
-    }
-
     /// `never` is what the configuration knows: the node's own addresses and its proxies.
     pub fn start(socket: PathBuf, never: Vec<IpNet>, clock: Clock) -> Self {
         let (notes, noted) = mpsc::channel(NOTES_MAX);

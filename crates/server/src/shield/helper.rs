@@ -60,7 +60,7 @@ impl ShieldCommand {
             self.ports.iter().all(|port| *port != 0),
             "--port is the number of the node's public port"
         );
-        let mut ending = crate::node::EndingSignal::listen()?;
+        let mut ending = crate::ending_signal::EndingSignal::listen()?;
         let (uid, gid) = owner(&self.data)?;
         let in_words = || format!("the socket {} cannot be used", path.display());
         chown::remove_stale(&path).with_context(in_words)?;

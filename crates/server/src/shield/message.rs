@@ -1,4 +1,4 @@
-//! What node and helper say to each other: one line of JSON a message, and one a answer. What is not exactly this is
+//! What node and helper say to each other: one line of JSON a message, and one an answer. What is not exactly this is
 //! malformed.
 
 use ipnet::IpNet;
@@ -12,7 +12,7 @@ pub(super) const LENGTHS_V6: [u8; 3] = [64, 56, 48];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub(super) enum Message {
+pub enum Message {
     /// Prefixes to drop, each with its seconds.
     Drop(Vec<(IpNet, u64)>),
     /// All that the node wants never to be blocked, in place of what it said before.
@@ -21,17 +21,17 @@ pub(super) enum Message {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Answer {
+pub struct Answer {
     /// Prefixes that are dropped from now on.
-    pub(super) dropped: u64,
+    pub dropped: u64,
     /// Prefixes that were dropped already.
-    pub(super) already: u64,
+    pub already: u64,
     /// Prefixes that are never blocked, or had no room.
-    pub(super) refused: u64,
+    pub refused: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Malformed {
+pub enum Malformed {
     #[error("not a message")]
     NoMessage,
     #[error("too many prefixes")]
@@ -46,7 +46,7 @@ pub(super) enum Malformed {
 
 impl Message {
     /// Reads one line, without its end.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, Malformed> {
+    pub fn parse(line: &[u8]) -> Result<Self, Malformed> {
         let message: Self = serde_json::from_slice(line).map_err(|_| Malformed::NoMessage)?;
         match &message {
             Self::Drop(prefixes) if prefixes.len() > BATCH_MAX => return Err(Malformed::TooMany),
@@ -65,7 +65,7 @@ impl Message {
     }
 
     /// The line, with its end. A message that cannot be written is empty, and is refused as malformed.
-    pub(super) fn line(&self) -> Vec<u8> {
+    pub fn line(&self) -> Vec<u8> {
         let mut line = serde_json::to_vec(self).unwrap_or_default();
         line.push(b'\n');
         line

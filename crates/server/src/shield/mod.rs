@@ -10,8 +10,8 @@ mod filter;
 mod helper;
 pub mod ledger;
 mod limits;
-mod message;
+pub mod message;
 
-pub use client::{Friends, Offenders, ShieldClient, ShieldMeter, ShieldStats};
+pub use client::{Friends, Offenders, Shield, ShieldClient, ShieldMeter, ShieldStats};
 pub use helper::ShieldCommand;
 pub use ledger::Offence;
