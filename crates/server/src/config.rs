@@ -30,7 +30,7 @@ pub struct Hustings {
 pub enum Command {
     /// Runs a node (the same as no command at all).
     #[command(args_override_self = true)]
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Mints a token with this node's keys.
     Token(crate::cli::TokenCommand),
     /// Makes, lists and runs spaces of a running node.
@@ -224,7 +224,7 @@ mod tests {
             .expect("a good configuration");
         let parsed = Hustings::parse_from(arguments);
         match parsed.command {
-            Some(Command::Serve(serve)) => serve,
+            Some(Command::Serve(serve)) => *serve,
             _ => parsed.serve,
         }
     }

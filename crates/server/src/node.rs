@@ -40,7 +40,7 @@ const HOUSE_THREADS: usize = 2;
 pub fn main(arguments: Hustings) -> ExitCode {
     let done = match arguments.command {
         None => serve(arguments.serve),
-        Some(Command::Serve(serve_arguments)) => serve(serve_arguments),
+        Some(Command::Serve(serve_arguments)) => serve(*serve_arguments),
         Some(Command::Token(token)) => token.run(),
         Some(Command::Space(space)) => space.run(),
         Some(Command::Shield(shield)) => shield.run(),
