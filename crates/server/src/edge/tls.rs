@@ -16,6 +16,7 @@ pub struct TlsFiles {
     cert: PathBuf,
     key: PathBuf,
     config: ArcSwap<ServerConfig>,
+    protocols: &'static [&'static [u8]],
     /// How the files looked when they were last tried, good or bad.
     tried: Mutex<Stamps>,
     tickets: Arc<dyn ProducesTickets>,
@@ -33,16 +34,26 @@ pub enum Reload {
 type Stamps = [Option<(SystemTime, u64)>; 2];
 
 impl TlsFiles {
-    /// Reads both files; the error names the file and what is wrong with it.
+    /// Reads both files; the error names the file and what is wrong with it. Connections speak HTTP/1.1.
     pub fn load(cert: PathBuf, key: PathBuf) -> Result<Self, String> {
+        Self::offering(cert, key, &[b"http/1.1"])
+    }
+
+    /// The same for connections that may choose one of `protocols` (ALPN, RFC 7301), the dearest first.
+    pub fn offering(
+        cert: PathBuf,
+        key: PathBuf,
+        protocols: &'static [&'static [u8]],
+    ) -> Result<Self, String> {
         let tried = Mutex::new(stamps(&cert, &key));
         let tickets = aws_lc_rs::Ticketer::new()
             .map_err(|e| format!("session tickets cannot be made: {e}"))?;
-        let config = ArcSwap::new(configure(&cert, &key, &tickets)?);
+        let config = ArcSwap::new(configure(&cert, &key, &tickets, protocols)?);
         Ok(Self {
             cert,
             key,
             config,
+            protocols,
             tried,
             tickets,
         })
@@ -62,7 +73,7 @@ impl TlsFiles {
             return Reload::Unchanged;
         }
         *tried = now;
-        match configure(&self.cert, &self.key, &self.tickets) {
+        match configure(&self.cert, &self.key, &self.tickets, self.protocols) {
             Ok(config) => {
                 self.config.store(config);
                 tracing::info!(cert = %self.cert.display(), "TLS certificate reloaded");
@@ -80,6 +91,7 @@ fn configure(
     cert: &Path,
     key: &Path,
     tickets: &Arc<dyn ProducesTickets>,
+    protocols: &[&[u8]],
 ) -> Result<Arc<ServerConfig>, String> {
     let bad_cert = |e: pem::Error| format!("{}: {}", cert.display(), in_words(&e, "certificate"));
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(cert)
@@ -95,7 +107,7 @@ fn configure(
         .with_safe_default_protocol_versions()
         .and_then(|config| config.with_no_client_auth().with_single_cert(chain, secret))
         .map_err(|e| format!("{} with {}: {e}", cert.display(), key.display()))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     config.ticketer = Arc::clone(tickets);
     // One is enough for a client that comes back; each costs bytes and time at every handshake.
     config.send_tls13_tickets = 1;

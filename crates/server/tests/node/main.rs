@@ -3,6 +3,7 @@
 mod disk;
 mod files;
 mod hear;
+mod house;
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod ingest_peer;
