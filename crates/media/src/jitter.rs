@@ -71,7 +71,8 @@ pub enum Due {
     Nothing,
     /// No packet is missing, but the next begins so many samples later: the sender was silent.
     Gap(usize),
-    /// Packets are missing before the next, which begins so many samples later. `one`: exactly one is, so the next may hold its FEC.
+    /// Packets are missing before the next, which begins so many samples later. `one`: the sound of exactly one is, so the next may
+    /// hold its FEC; packets of padding alone are numbered too, and no sound is missing with them.
     Lost { samples: usize, one: bool },
     /// The next packet; it should have begun so many samples ago.
     Packet { late: usize, samples: usize },
@@ -167,7 +168,7 @@ impl Jitter {
             0 => Due::Gap(samples),
             missing => Due::Lost {
                 samples,
-                one: missing == 1,
+                one: missing == 1 || samples == first.samples,
             },
         }
     }
@@ -405,6 +406,14 @@ mod tests {
             Due::Lost {
                 samples: 1_920,
                 one: false,
+            },
+        );
+        // One packet of sound and one of padding.
+        check(
+            packet(4, 1_920),
+            Due::Lost {
+                samples: 960,
+                one: true,
             },
         );
     }

@@ -206,12 +206,18 @@ impl From<IngestError> for Problem {
                 Fault::Space,
                 "no stage runs in this space now: open it first",
             ),
+            IngestError::StageStarting => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stage-starting",
+                Fault::Node,
+                detail,
+            ),
             IngestError::NeedsEtag => Self::caller(
                 StatusCode::PRECONDITION_REQUIRED,
                 "if-match-missing",
                 detail,
             ),
-            IngestError::RestartRefused => {
+            IngestError::RestartRefused(_) => {
                 Self::caller(StatusCode::UNPROCESSABLE_ENTITY, "restart-refused", detail)
             }
             IngestError::BadFragment(_) => {

@@ -1,30 +1,30 @@
 //! Sound that comes in: WebRTC sessions over one UDP port (and ICE-TCP), by WHIP. One WebRTC engine and one task a session.
 
 mod quality;
+mod registry;
 mod routes;
 mod sdp;
 mod session;
 mod tcp;
 mod udp;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hustings_control::ids::{PersonId, SpaceId};
-use hustings_control::spaces::{Event, Phase, Seat};
 use str0m::net::TcpType;
 use str0m::{Candidate, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use self::registry::{Entry, Registry, follow};
 use self::routes::{INBOX_MAX, Routes};
-use self::session::{Control, Session, Shared};
+use self::session::{Control, Ice, Session, Shared};
 use crate::clock::Clock;
-use crate::desk::{Desk, DeskError, Notice};
+use crate::desk::{Desk, DeskError};
 use crate::live::Directory;
 
 /// Sessions of a node at once: nineteen full stages. One more offer is refused with `Full`.
@@ -54,12 +54,15 @@ pub enum IngestError {
     Desk(#[from] DeskError),
     #[error("no stage runs in this space now")]
     NoStage,
+    /// The space is open or live and its stage not there yet, as after a restart of the node.
+    #[error("the stage is being set up; try again in a moment")]
+    StageStarting,
     /// RFC 9725: 428.
     #[error("the If-Match header is missing: send the session's ETag")]
     NeedsEtag,
-    /// RFC 9725: 422.
-    #[error("an ICE restart is not supported here: post a new offer, it takes the same seat")]
-    RestartRefused,
+    /// RFC 9725: 422; the session goes on as it was.
+    #[error("the ICE restart is refused: {0}")]
+    RestartRefused(String),
     #[error("the trickle-ice fragment cannot be read: {0}")]
     BadFragment(String),
 }
@@ -87,49 +90,6 @@ struct Inner {
     routes: Arc<Routes>,
     registry: Arc<Registry>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-}
-
-struct Entry {
-    space: SpaceId,
-    person: PersonId,
-    etag: String,
-    peer_ufrag: String,
-    connected: bool,
-    control: mpsc::Sender<Control>,
-    shared: Arc<Shared>,
-}
-
-#[derive(Default)]
-struct Registry {
-    sessions: Mutex<HashMap<String, Entry>>,
-}
-
-impl Registry {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn drop_where(&self, mut which: impl FnMut(&str, &Entry) -> bool) {
-        for (_, entry) in self.lock().extract_if(|name, entry| which(name, entry)) {
-            // Its task ends by the order, or by the queue's end right after.
-            let _ = entry.control.try_send(Control::Drop);
-        }
-    }
-
-    /// The session is connected: it is the person's only one from now on.
-    fn connected(&self, session: &str) {
-        let owner = {
-            let mut sessions = self.lock();
-            let Some(entry) = sessions.get_mut(session) else {
-                return;
-            };
-            entry.connected = true;
-            (entry.space.clone(), entry.person)
-        };
-        self.drop_where(|name, entry| {
-            name != session && entry.connected && entry.space == owner.0 && entry.person == owner.1
-        });
-    }
 }
 
 impl Ingest {
@@ -206,7 +166,7 @@ impl Ingest {
             .get(&space)
             .ok_or(DeskError::NoSpace(space.clone()))?;
         if handle.stage.load().is_none() {
-            return Err(IngestError::NoStage);
+            return Err(IngestError::StageStarting);
         }
         let mut rtc = engine(&inner.locals);
         let answer = rtc
@@ -220,6 +180,11 @@ impl Ingest {
         let (control, orders) = mpsc::channel(CONTROLS_MAX);
         let shared = Arc::new(Shared {
             quality: Mutex::new((0.0, 0.0, 0.0)),
+            ice: Mutex::new(Ice {
+                etag: etag.clone(),
+                ufrag: ufrag.clone(),
+                peer_ufrag: sdp::peer_ufrag(&sdp).unwrap_or_default(),
+            }),
         });
         // Earlier offers of this person that never connected are given up.
         inner.registry.drop_where(|_, entry| {
@@ -230,23 +195,20 @@ impl Ingest {
             if sessions.len() >= SESSIONS_MAX {
                 return Err(IngestError::Full(SESSIONS_MAX));
             }
-            let peer_ufrag = sdp::peer_ufrag(&sdp).unwrap_or_default();
             let entry = Entry {
                 space,
                 person,
-                etag: etag.clone(),
-                peer_ufrag,
                 connected: false,
                 control,
                 shared: Arc::clone(&shared),
             };
             sessions.insert(session.clone(), entry);
         }
-        inner.routes.add(ufrag.clone(), inbox);
+        inner.routes.add(ufrag, inbox);
         let (registry, name) = (Arc::clone(&inner.registry), session.clone());
         let run = Session {
             rtc,
-            ufrag: ufrag.clone(),
+            offer: sdp,
             handle,
             person,
             locals: Arc::clone(&inner.locals),
@@ -255,7 +217,7 @@ impl Ingest {
             desk: inner.desk.clone(),
             inbox: datagrams,
             control: orders,
-            shared,
+            shared: Arc::clone(&shared),
             connected: Box::new(move || registry.connected(&name)),
         };
         let (registry, routes, name) = (
@@ -268,7 +230,7 @@ impl Ingest {
             if let Err(error) = task.await {
                 tracing::error!(%error, "a session failed; the person's browser will offer anew");
             }
-            routes.remove(&ufrag);
+            routes.remove(&shared.ice().ufrag);
             registry.lock().remove(&name);
         });
         Ok(Accepted {
@@ -278,41 +240,49 @@ impl Ingest {
         })
     }
 
-    /// Trickle ICE or ICE restart (RFC 9725 section 4.3). Gives the body to answer (None: 204) and the new ETag.
+    /// Trickle ICE or ICE restart (RFC 9725 sections 4.3.1 to 4.3.3). Gives the body to answer (None: 204) and the ETag that holds now.
     pub async fn patch(
         &self,
         session: &str,
         if_match: Option<&str>,
         fragment: String,
     ) -> Result<(Option<String>, String), IngestError> {
-        let (etag, peer_ufrag, control) = {
+        let (shared, control) = {
             let sessions = self.inner.registry.lock();
             let entry = sessions.get(session).ok_or(IngestError::NoSession)?;
-            (
-                entry.etag.clone(),
-                entry.peer_ufrag.clone(),
-                entry.control.clone(),
-            )
+            (Arc::clone(&entry.shared), entry.control.clone())
         };
-        match if_match {
-            None => return Err(IngestError::NeedsEtag),
-            // RFC 9725: an ICE restart matches anything.
-            Some("*") => return Err(IngestError::RestartRefused),
-            Some(named)
-                if named.trim_start_matches("W/").trim_matches('"') != etag.trim_matches('"') =>
-            {
-                return Err(IngestError::StaleEtag);
-            }
-            Some(_) => {}
+        let ice = shared.ice().clone();
+        let if_match = if_match.ok_or(IngestError::NeedsEtag)?.trim();
+        // A strong comparison (RFC 9110, 13.1.1): a weak tag matches nothing.
+        let any = if_match == "*";
+        if !any && !if_match.split(',').any(|tag| tag.trim() == ice.etag) {
+            return Err(IngestError::StaleEtag);
         }
-        let candidates = sdp::candidates(&fragment, &peer_ufrag)?;
-        let sent = tokio::time::timeout(
-            CONTROL_DEADLINE,
-            control.send(Control::Candidates(candidates)),
-        )
-        .await;
-        match sent {
-            Ok(Ok(())) => Ok((None, etag)),
+        let fragment = sdp::fragment(&fragment)?;
+        let restart = fragment
+            .credentials
+            .as_ref()
+            .is_some_and(|(ufrag, _)| *ufrag != ice.peer_ufrag);
+        if !restart {
+            order(&control, Control::Candidates(fragment.candidates)).await?;
+            return Ok((None, ice.etag));
+        }
+        if !any {
+            return Err(IngestError::RestartRefused(
+                "new ICE credentials are sent with If-Match: *".to_owned(),
+            ));
+        }
+        let etag = format!("\"{}\"", random_name());
+        let (reply, answer) = oneshot::channel();
+        let restart = Control::Restart {
+            fragment,
+            etag: etag.clone(),
+            reply,
+        };
+        order(&control, restart).await?;
+        match tokio::time::timeout(CONTROL_DEADLINE, answer).await {
+            Ok(Ok(answer)) => Ok((Some(answer?), etag)),
             _ => Err(IngestError::NoSession),
         }
     }
@@ -382,6 +352,14 @@ impl Ingest {
     }
 }
 
+/// A session that takes no order for so long is as good as gone.
+async fn order(control: &mpsc::Sender<Control>, what: Control) -> Result<(), IngestError> {
+    match tokio::time::timeout(CONTROL_DEADLINE, control.send(what)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(IngestError::NoSession),
+    }
+}
+
 fn engine(locals: &[SocketAddr]) -> Rtc {
     let mut rtc = RtcConfig::new()
         .set_ice_lite(true)
@@ -418,55 +396,4 @@ fn random_name() -> String {
     )]
     getrandom::fill(&mut bytes).expect("the system gives random bytes");
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Ends sessions whose person was removed or whose space is over.
-async fn follow(
-    mut notices: broadcast::Receiver<Notice>,
-    directory: Arc<Directory>,
-    registry: Arc<Registry>,
-) {
-    loop {
-        match notices.recv().await {
-            Ok(notice) => match &notice.recorded.event {
-                Event::Removed { person } | Event::Banned { person } => {
-                    registry.drop_where(|_, entry| {
-                        entry.space == notice.space.id && entry.person == *person
-                    });
-                }
-                // The snapshot decides: the person may have taken the seat again since.
-                Event::SeatLeft { person, .. } => {
-                    let seat = notice
-                        .space
-                        .snapshot
-                        .load()
-                        .people
-                        .get(person)
-                        .map_or(Seat::None, |person| person.seat);
-                    registry.drop_where(|_, entry| {
-                        entry.connected
-                            && entry.space == notice.space.id
-                            && entry.person == *person
-                            && seat == Seat::None
-                    });
-                }
-                Event::Ended { .. } | Event::Cancelled { .. } => {
-                    registry.drop_where(|_, entry| entry.space == notice.space.id)
-                }
-                _ => {}
-            },
-            Err(broadcast::error::RecvError::Lagged(_)) => registry.drop_where(|_, entry| {
-                let Some(handle) = directory.get(&entry.space) else {
-                    return true;
-                };
-                let space = handle.snapshot.load();
-                let banned = space
-                    .people
-                    .get(&entry.person)
-                    .is_none_or(|person| person.banned);
-                banned || !matches!(space.phase, Phase::Open | Phase::Live)
-            }),
-            Err(broadcast::error::RecvError::Closed) => return,
-        }
-    }
 }

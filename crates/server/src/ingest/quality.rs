@@ -33,8 +33,8 @@ impl Quality {
         }
     }
 
-    /// `sequence` is extended; `rtp_time` has 48 kHz.
-    pub(super) fn packet(&mut self, at: Instant, sequence: u64, rtp_time: u32) {
+    /// `sequence` is extended; `rtp_time` has 48 kHz, and is absent for a packet of padding alone, by which browsers measure the way.
+    pub(super) fn packet(&mut self, at: Instant, sequence: u64, rtp_time: Option<u32>) {
         let second = self.second(at);
         if self
             .seconds
@@ -58,6 +58,9 @@ impl Quality {
             counts.first = counts.first.min(sequence);
             counts.last = counts.last.max(sequence);
         }
+        let Some(rtp_time) = rtp_time else {
+            return;
+        };
         // RFC 3550, 6.4.1, in milliseconds. A wrap of the RTP time shows as one absurd step, which is left out.
         let transit =
             at.duration_since(self.begun).as_secs_f64() * 1_000.0 - f64::from(rtp_time) / 48.0;
@@ -108,6 +111,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn padding_is_not_lost() {
+        let begun = Instant::now();
+        let mut quality = Quality::new(begun);
+        for sequence in 0..200_u64 {
+            let time = (sequence % 4 != 3).then_some((sequence * 960) as u32);
+            quality.packet(begun + Duration::from_millis(sequence * 20), sequence, time);
+        }
+        let (loss, jitter, _) = quality.report(begun + Duration::from_secs(4));
+        assert!(loss == 0.0 && jitter < 0.01, "{loss} {jitter}");
+    }
+
+    #[test]
     fn every_fourth_packet_lost_is_a_quarter() {
         let begun = Instant::now();
         let mut quality = Quality::new(begun);
@@ -115,7 +130,7 @@ mod tests {
             quality.packet(
                 begun + Duration::from_millis(sequence * 20),
                 70_000 + sequence,
-                (sequence * 960) as u32,
+                Some((sequence * 960) as u32),
             );
         }
         let (loss, jitter, _) = quality.report(begun + Duration::from_secs(8));

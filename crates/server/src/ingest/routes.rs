@@ -65,6 +65,24 @@ impl Routes {
         }
     }
 
+    /// An ICE restart: the session is found by its new name, and still by the addresses it had.
+    pub(super) fn rename(&self, old: &str, new: &str) {
+        let mut table = self.table();
+        let Some(inbox) = table.by_ufrag.remove(old) else {
+            return;
+        };
+        let addresses = table.addresses.remove(old).unwrap_or_default();
+        for address in &addresses {
+            if let Some((owner, _)) = table.by_address.get_mut(address)
+                && owner == old
+            {
+                new.clone_into(owner);
+            }
+        }
+        table.addresses.insert(new.to_owned(), addresses);
+        table.by_ufrag.insert(new.to_owned(), inbox);
+    }
+
     /// The session has proved (by the integrity of a STUN message) that its peer sends from there.
     pub(super) fn remember(&self, ufrag: &str, address: Address) {
         let mut table = self.table();
@@ -156,7 +174,20 @@ mod tests {
                 .find(Protocol::Udp, address(20), &[0x80, 0, 0])
                 .is_none()
         );
+        routes.rename("a", "b");
+        assert!(
+            routes
+                .find(Protocol::Udp, address(9), &[0x80, 0, 0])
+                .is_some(),
+            "addresses go with the session through an ICE restart"
+        );
         routes.remove("a");
+        assert!(
+            routes
+                .find(Protocol::Udp, address(9), &[0x80, 0, 0])
+                .is_some()
+        );
+        routes.remove("b");
         assert!(
             routes
                 .find(Protocol::Udp, address(9), &[0x80, 0, 0])

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -16,12 +16,12 @@ use str0m::net::{DatagramSend, Protocol, Receive, Transmit};
 use str0m::rtp::{RtpPacket, RtpWrite, Ssrc};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 use tokio::net::UdpSocket;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::quality::Quality;
 use super::routes::{Datagram, Routes};
-use super::udp;
+use super::{IngestError, sdp, udp};
 use crate::desk::{Desk, DeskError};
 use crate::live::SpaceHandle;
 use crate::stage::{HEARD_MAX, Heard, StageCall, next_source};
@@ -42,6 +42,13 @@ const TCP_BACKS_MAX: usize = 4;
 
 pub(super) enum Control {
     Candidates(Vec<Candidate>),
+    /// New ICE credentials of the peer (RFC 9725, 4.3.3); the answer is a fragment with ours.
+    Restart {
+        fragment: sdp::Fragment,
+        /// The session's ETag from then on.
+        etag: String,
+        reply: oneshot::Sender<Result<String, IngestError>>,
+    },
     /// The person hung up: the seat is given back.
     Leave,
     /// The seat is no longer this session's (another session took it, or the person was removed).
@@ -51,11 +58,28 @@ pub(super) enum Control {
 /// What the registry and the session's task share.
 pub(super) struct Shared {
     pub(super) quality: Mutex<(f32, f32, f32)>,
+    pub(super) ice: Mutex<Ice>,
+}
+
+/// The ICE session that holds now; a restart puts another in its place.
+#[derive(Clone)]
+pub(super) struct Ice {
+    pub(super) etag: String,
+    /// Ours: datagrams find the session by it.
+    pub(super) ufrag: String,
+    pub(super) peer_ufrag: String,
+}
+
+impl Shared {
+    pub(super) fn ice(&self) -> MutexGuard<'_, Ice> {
+        self.ice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub(super) struct Session {
     pub(super) rtc: Rtc,
-    pub(super) ufrag: String,
+    /// As it came: an ICE restart is the same offer with other credentials.
+    pub(super) offer: String,
     pub(super) handle: Arc<SpaceHandle>,
     pub(super) person: PersonId,
     pub(super) locals: Arc<[SocketAddr]>,
@@ -91,7 +115,7 @@ enum End {
 
 struct Running {
     rtc: Rtc,
-    ufrag: String,
+    offer: String,
     handle: Arc<SpaceHandle>,
     person: PersonId,
     locals: Arc<[SocketAddr]>,
@@ -129,7 +153,7 @@ impl Session {
         let random = getrandom::u64().unwrap_or(0);
         let mut running = Running {
             rtc: self.rtc,
-            ufrag: self.ufrag,
+            offer: self.offer,
             handle: self.handle,
             person: self.person,
             locals: self.locals,
@@ -196,11 +220,14 @@ impl Running {
             match wake {
                 Wake::Time => self.input(Input::Timeout(Instant::now())),
                 Wake::Datagram(datagram) => self.datagram(datagram),
-                Wake::Control(Control::Candidates(candidates)) => {
-                    for candidate in candidates {
-                        self.rtc.add_remote_candidate(candidate);
-                        self.drain();
-                    }
+                Wake::Control(Control::Candidates(candidates)) => self.candidates(candidates),
+                Wake::Control(Control::Restart {
+                    fragment,
+                    etag,
+                    reply,
+                }) => {
+                    // Nobody waits for the reply any more: the restart holds nevertheless, its ETag is not known.
+                    let _ = reply.send(self.restart(fragment, etag));
                 }
                 Wake::Control(Control::Leave) => return End::Left,
                 Wake::Control(Control::Drop) => return End::Dropped,
@@ -213,6 +240,41 @@ impl Running {
                 Wake::Desk(answer) => self.answered(answer),
             }
         }
+    }
+
+    fn candidates(&mut self, candidates: Vec<Candidate>) {
+        for candidate in candidates {
+            self.rtc.add_remote_candidate(candidate);
+            self.drain();
+        }
+    }
+
+    /// Sound goes on over the old pair until the peer has nominated a new one. DTLS and the seat stay as they are.
+    fn restart(&mut self, fragment: sdp::Fragment, etag: String) -> Result<String, IngestError> {
+        let refused = |error: String| IngestError::RestartRefused(sdp::shorten(&error));
+        let Some((peer_ufrag, password)) = fragment.credentials else {
+            return Err(refused("the fragment has no ICE credentials".to_owned()));
+        };
+        let offer = sdp::restarted(&self.offer, &peer_ufrag, &password);
+        let offer = sdp::check_offer(&offer)?;
+        let answer = self
+            .rtc
+            .sdp_api()
+            .accept_offer(offer)
+            .map_err(|error| refused(error.to_string()))?;
+        let ufrag = self.rtc.direct_api().local_ice_credentials().ufrag;
+        {
+            let mut ice = self.shared.ice();
+            self.routes.rename(&ice.ufrag, &ufrag);
+            *ice = Ice {
+                etag,
+                ufrag,
+                peer_ufrag,
+            };
+        }
+        self.drain();
+        self.candidates(fragment.candidates);
+        Ok(sdp::answer_fragment(&answer.to_sdp_string()))
     }
 
     fn input(&mut self, input: Input<'_>) {
@@ -242,7 +304,7 @@ impl Running {
         }
         self.last_datagram = datagram.at;
         self.routes
-            .remember(&self.ufrag, (datagram.proto, datagram.source));
+            .remember(&self.shared.ice().ufrag, (datagram.proto, datagram.source));
         if let Some(back) = datagram.back {
             if self.backs.len() >= TCP_BACKS_MAX {
                 self.backs.retain(|_, back| !back.is_closed());
@@ -314,10 +376,7 @@ impl Running {
 
     fn packet(&mut self, packet: &RtpPacket) {
         let payload = &packet.payload;
-        if Some(packet.header.payload_type) != self.opus_pt()
-            || payload.is_empty()
-            || payload.len() > OPUS_PACKET_BYTES_MAX
-        {
+        if Some(packet.header.payload_type) != self.opus_pt() {
             return;
         }
         let now = Instant::now();
@@ -334,7 +393,11 @@ impl Running {
             self.ssrc_at = now;
         }
         let sequence = *packet.seq_no;
-        self.quality.packet(now, sequence, packet.header.timestamp);
+        let time = (!payload.is_empty()).then_some(packet.header.timestamp);
+        self.quality.packet(now, sequence, time);
+        if payload.is_empty() || payload.len() > OPUS_PACKET_BYTES_MAX {
+            return;
+        }
         let (Some(source), Some(stage)) = (self.source, &self.stage) else {
             return;
         };
@@ -489,7 +552,7 @@ impl Running {
         if self.rtc.close().is_ok() {
             self.drain();
         }
-        self.routes.remove(&self.ufrag);
+        self.routes.remove(&self.shared.ice().ufrag);
         if let Some(asking) = self.asking.take() {
             let _ = asking.await;
         }

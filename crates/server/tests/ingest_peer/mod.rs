@@ -14,6 +14,7 @@ use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::sync::{mpsc, oneshot};
 
 /// A speaker that has made its offer and waits for the answer.
 pub(crate) struct Peer {
@@ -29,7 +30,93 @@ pub(crate) struct Speaker {
     /// Off: the network is dead, nothing is sent.
     pub(crate) network: Arc<AtomicBool>,
     pub(crate) heard: Arc<Mutex<Vec<f32>>>,
+    /// The answer, for an ICE restart changes a part of it only.
+    answer: String,
+    orders: mpsc::Sender<Order>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// What a speaker can be made to do beside talking.
+enum Order {
+    /// Begins an ICE restart; gives the new offer.
+    Restart(oneshot::Sender<String>),
+    /// Ends it.
+    Answer(String),
+    /// Sends bytes as they are from the speaker's own address.
+    Bytes(SocketAddr, Vec<u8>),
+    /// Sends RTP in the speaker's own, encrypted stream.
+    Rtp(Box<Rtp>),
+}
+
+/// RTP as nobody sends it.
+#[derive(Clone, Default)]
+pub(crate) struct Rtp {
+    pub(crate) sequence: u64,
+    pub(crate) time: u32,
+    /// None: Opus.
+    pub(crate) payload_type: Option<u8>,
+    pub(crate) payload: Vec<u8>,
+    pub(crate) sources: usize,
+    pub(crate) level: Option<i8>,
+}
+
+impl Speaker {
+    fn start(run: Run, answer: &str, way: Way, hertz: f32) -> Self {
+        let (orders, queue) = mpsc::channel(1_024);
+        Self {
+            network: Arc::clone(&run.network),
+            heard: Arc::clone(&run.heard),
+            answer: answer.to_owned(),
+            orders,
+            task: tokio::spawn(run.talk(way, hertz, queue)),
+        }
+    }
+
+    async fn order(&self, order: Order) {
+        assert!(
+            self.orders.send(order).await.is_ok(),
+            "the speaker has ended"
+        );
+    }
+
+    /// The trickle fragment that asks for an ICE restart.
+    pub(crate) async fn restart(&self) -> String {
+        let (reply, offer) = oneshot::channel();
+        self.order(Order::Restart(reply)).await;
+        let offer = offer.await.unwrap();
+        let kept = ["a=ice-ufrag", "a=ice-pwd", "m=", "a=mid", "a=candidate"];
+        let lines = offer
+            .lines()
+            .filter(|line| kept.iter().any(|kept| line.starts_with(kept)));
+        lines.map(|line| format!("{line}\r\n")).collect()
+    }
+
+    /// Takes the fragment that answers a restart.
+    pub(crate) async fn restarted(&self, fragment: &str) {
+        let of = |name: &str| {
+            let line = fragment.lines().find(|line| line.starts_with(name));
+            line.unwrap_or_else(|| panic!("no {name} in {fragment}"))
+        };
+        let (ufrag, password) = (of("a=ice-ufrag:"), of("a=ice-pwd:"));
+        let answer: String = self
+            .answer
+            .lines()
+            .map(|line| match line {
+                _ if line.starts_with("a=ice-ufrag:") => format!("{ufrag}\r\n"),
+                _ if line.starts_with("a=ice-pwd:") => format!("{password}\r\n"),
+                _ => format!("{line}\r\n"),
+            })
+            .collect();
+        self.order(Order::Answer(answer)).await;
+    }
+
+    pub(crate) async fn send_bytes(&self, to: SocketAddr, bytes: Vec<u8>) {
+        self.order(Order::Bytes(to, bytes)).await;
+    }
+
+    pub(crate) async fn send_rtp(&self, rtp: Rtp) {
+        self.order(Order::Rtp(Box::new(rtp))).await;
+    }
 }
 
 impl Drop for Speaker {
@@ -61,24 +148,14 @@ impl Peer {
 
     /// Takes the answer and talks: a tone of `hertz`, in packets of 20 ms.
     pub(crate) fn talk(mut self, answer: &str, hertz: f32) -> Speaker {
+        let sdp = answer.to_owned();
         let answer = SdpAnswer::from_sdp_string(answer).unwrap();
         self.rtc
             .sdp_api()
             .accept_answer(self.pending, answer)
             .unwrap();
-        let network = Arc::new(AtomicBool::new(true));
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let run = Run {
-            rtc: self.rtc,
-            mid: self.mid,
-            network: Arc::clone(&network),
-            heard: Arc::clone(&heard),
-        };
-        Speaker {
-            network,
-            heard,
-            task: tokio::spawn(run.talk(Way::Udp(self.udp), hertz)),
-        }
+        let run = Run::new(self.rtc, self.mid);
+        Speaker::start(run, &sdp, Way::Udp(self.udp), hertz)
     }
 
     /// The same over ICE-TCP: UDP is taken away and the node's TCP candidate used.
@@ -109,19 +186,9 @@ impl Peer {
             .sdp_api()
             .accept_answer(self.pending, answer)
             .unwrap();
-        let network = Arc::new(AtomicBool::new(true));
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let run = Run {
-            rtc: self.rtc,
-            mid: self.mid,
-            network: Arc::clone(&network),
-            heard: Arc::clone(&heard),
-        };
-        Speaker {
-            network,
-            heard,
-            task: tokio::spawn(run.talk(Way::Tcp(stream, node, Vec::new()), hertz)),
-        }
+        let run = Run::new(self.rtc, self.mid);
+        let way = Way::Tcp(stream, node, Vec::new());
+        Speaker::start(run, &without_udp, way, hertz)
     }
 }
 
@@ -174,10 +241,59 @@ struct Run {
     mid: Mid,
     network: Arc<AtomicBool>,
     heard: Arc<Mutex<Vec<f32>>>,
+    pending: Option<SdpPendingOffer>,
 }
 
 impl Run {
-    async fn talk(mut self, mut way: Way, hertz: f32) {
+    fn new(rtc: Rtc, mid: Mid) -> Self {
+        Self {
+            rtc,
+            mid,
+            network: Arc::new(AtomicBool::new(true)),
+            heard: Arc::new(Mutex::new(Vec::new())),
+            pending: None,
+        }
+    }
+
+    async fn obey(&mut self, order: Order, way: &mut Way) {
+        match order {
+            Order::Restart(reply) => {
+                let mut change = self.rtc.sdp_api();
+                change.ice_restart(true);
+                let (offer, pending) = change.apply().unwrap();
+                self.pending = Some(pending);
+                reply.send(offer.to_sdp_string()).unwrap();
+            }
+            Order::Answer(answer) => {
+                let answer = SdpAnswer::from_sdp_string(&answer).unwrap();
+                let pending = self.pending.take().unwrap();
+                self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+            }
+            Order::Bytes(to, bytes) => way.send(to, &bytes).await,
+            Order::Rtp(rtp) => {
+                let opus = self.rtc.codec_config().params()[0].pt();
+                let level = ExtensionValues {
+                    audio_level: rtp.level,
+                    ..Default::default()
+                };
+                let mut direct = self.rtc.direct_api();
+                let stream = direct.stream_tx_by_mid(self.mid, None).unwrap();
+                let pt = rtp.payload_type.map_or(opus, Into::into);
+                let write = RtpWrite::new(
+                    pt,
+                    rtp.sequence.into(),
+                    rtp.time,
+                    Instant::now(),
+                    rtp.payload,
+                )
+                .csrc(&[7; 15][..rtp.sources])
+                .ext_vals(level);
+                stream.write_rtp(write);
+            }
+        }
+    }
+
+    async fn talk(mut self, mut way: Way, hertz: f32, mut orders: mpsc::Receiver<Order>) {
         let mut encoder = Encoder::new(48_000, false).unwrap();
         let mut decoder = Decoder::new().unwrap();
         let (mut packet, mut pcm) = (Vec::new(), vec![0.0; PACKET_SAMPLES_MAX]);
@@ -208,6 +324,7 @@ impl Run {
                         self.rtc.handle_input(Input::Receive(Instant::now(), receive)).unwrap();
                     }
                 }
+                Some(order) = orders.recv() => self.obey(order, &mut way).await,
                 _ = beat.tick(), if connected => {
                     let tone = |i: u64| (i as f32 / 48_000.0 * hertz * std::f32::consts::TAU).sin() * 0.3;
                     let from = said * TICK_SAMPLES as u64;

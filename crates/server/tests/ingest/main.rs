@@ -1,0 +1,7 @@
+//! Speakers over real sockets: what they say is in the ring, what they hear is the others, and what goes wrong is told.
+
+#[path = "../ingest_peer/mod.rs"]
+mod peer;
+mod speakers;
+mod wire;
+mod world;
