@@ -57,8 +57,8 @@ export const openFirefox = (env) => puppeteer.launch({
   env: { ...process.env, ...env },
   extraPrefsFirefox: {
     "media.autoplay.default": 0, "media.cubeb.backend": "pulse-rust", "media.cubeb.sandbox": false,
-    // The microphone is given without a question.
-    "media.navigator.permission.disabled": true,
+    // The microphone is given without a question, and a peer on loopback may be reached.
+    "media.navigator.permission.disabled": true, "media.peerconnection.ice.loopback": true,
   },
 });
 
