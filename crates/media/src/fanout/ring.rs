@@ -128,6 +128,13 @@ impl Ring {
         self.lock().next_sequence
     }
 
+    /// Where the newest page's sound ends; `None` before the first page.
+    pub fn end(&self) -> Option<MediaTime> {
+        let pages = self.lock();
+        let newest = pages.kept.back()?;
+        Some(MediaTime(newest.media_time.0 + u64::from(newest.duration)))
+    }
+
     /// Cursor at the start mark that lies at least `burst_samples` behind the newest page's end, or the oldest start
     /// mark, or the next page to come when there is none.
     pub fn cursor_behind(&self, burst_samples: u64) -> Cursor {

@@ -19,6 +19,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_media::fanout::Ring;
+use hustings_media::time::MediaTime;
 
 pub use music::MUSIC_BYTES_MAX;
 pub use record::Recording;
@@ -74,7 +75,8 @@ impl Archive {
         })
     }
 
-    /// Begins, or goes on with, the recording of a space from `from_sequence` of its Ogg ring: writes what the ring gives,
+    /// Begins, or goes on with, the recording of a space from `from_sequence` of its Ogg ring; what of that page
+    /// is older than `from` is not heard. Holes in the media time are filled with silence. Writes what the ring gives,
     /// fdatasync at least each second, granules counted from the recording's start. A disk that refuses is no error
     /// here: `trouble` tells it, and the writer tries on.
     pub fn record(
@@ -82,8 +84,15 @@ impl Archive {
         space: &SpaceId,
         ring: Ring,
         from_sequence: u64,
+        from: MediaTime,
     ) -> Result<Recording, ArchiveError> {
-        Recording::start(Arc::clone(&self.inner), space.clone(), ring, from_sequence)
+        Recording::start(
+            Arc::clone(&self.inner),
+            space.clone(),
+            ring,
+            from_sequence,
+            from,
+        )
     }
 
     /// Recordings left open by a crash are closed (truncated to the last whole page) so that they play: (space, object,

@@ -2,9 +2,12 @@
 
 use std::io::{self, Read};
 
+use hustings_media::time::MediaTime;
+
 const HEADER_BYTES: usize = 27;
 const FLAGS: usize = 5;
 const GRANULE: usize = 6;
+const SERIAL: usize = 14;
 const NUMBER: usize = 18;
 const CHECKSUM: usize = 22;
 const SEGMENTS: usize = 26;
@@ -39,6 +42,23 @@ impl OggPage {
         }
         let page = Self(page);
         Ok((page.checksum() == page.u32_at(CHECKSUM)).then_some(page))
+    }
+
+    /// The same page with one packet instead of its own. `None` when the packet is too long for one page.
+    pub(super) fn holding(&self, packet: &[u8]) -> Option<Self> {
+        let segments = u8::try_from(packet.len() / 255 + 1).ok()?;
+        let mut page = self.0[..SEGMENTS].to_vec();
+        page.push(segments);
+        page.extend(std::iter::repeat_n(255, usize::from(segments) - 1));
+        page.push((packet.len() % 255) as u8);
+        page.extend_from_slice(packet);
+        let mut page = Self(page);
+        page.seal();
+        Some(page)
+    }
+
+    pub(super) fn serial(&self) -> u32 {
+        self.u32_at(SERIAL)
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -119,6 +139,55 @@ impl Head {
     pub(super) fn millis(self, granule: u64) -> u64 {
         granule.saturating_sub(self.pre_skip) / 48
     }
+}
+
+/// The head of a recording: the ring's, with what only this recording knows. `None` when it is no head of Ogg Opus.
+///
+/// `trim` samples more are thrown away at the start: the rest of a page whose first packets do not belong to the recording.
+/// The comment names the media time at which granules count from zero, so that who goes on with the file knows what it
+/// misses.
+pub(super) fn head_of_recording(ring_head: &[u8], trim: u64, origin: MediaTime) -> Option<Vec<u8>> {
+    let first = OggPage::first_of(ring_head)?;
+    let tags = OggPage::first_of(&ring_head[first.bytes().len()..])?;
+    let head = Head::of(&first)?;
+    let mut opus_head = first.packets().first()?.to_vec();
+    let skip = u16::try_from(head.pre_skip + trim).ok()?;
+    opus_head[10..12].copy_from_slice(&skip.to_le_bytes());
+    let tags_packet = with_comment(tags.packets().first()?, &origin_comment(origin))?;
+    let mut bytes = first.holding(&opus_head)?.0;
+    bytes.extend(tags.holding(&tags_packet)?.0);
+    Some(bytes)
+}
+
+const ORIGIN: &str = "HUSTINGS_MEDIA_TIME=";
+/// Digits of the largest `u64`: the value is padded, so that it is found from the packet's end.
+const ORIGIN_DIGITS: usize = 20;
+
+fn origin_comment(origin: MediaTime) -> String {
+    format!("{ORIGIN}{:0width$}", origin.0, width = ORIGIN_DIGITS)
+}
+
+/// The media time that the tags of a recording name; `None` for files of before, and of others.
+pub(super) fn origin_of(tags: &OggPage) -> Option<MediaTime> {
+    let packets = tags.packets();
+    let packet = packets.first()?;
+    let (rest, digits) = packet.split_at_checked(packet.len().checked_sub(ORIGIN_DIGITS)?)?;
+    if !rest.ends_with(ORIGIN.as_bytes()) {
+        return None;
+    }
+    Some(MediaTime(std::str::from_utf8(digits).ok()?.parse().ok()?))
+}
+
+/// OpusTags (RFC 7845 section 5.2) with one comment more, as the last.
+fn with_comment(tags: &[u8], comment: &str) -> Option<Vec<u8>> {
+    let u32_at = |at: usize| Some(u32::from_le_bytes(*tags.get(at..)?.first_chunk()?));
+    let count_at = 12_usize.checked_add(usize::try_from(u32_at(8)?).ok()?)?;
+    let count = u32_at(count_at)?.checked_add(1)?;
+    let mut all = tags.to_vec();
+    all[count_at..count_at + 4].copy_from_slice(&count.to_le_bytes());
+    all.extend(u32::try_from(comment.len()).ok()?.to_le_bytes());
+    all.extend(comment.as_bytes());
+    Some(all)
 }
 
 /// Ogg's CRC-32: polynomial 0x04c11db7, not reflected, starting from zero.

@@ -8,12 +8,19 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hustings_control::ids::SpaceId;
 use hustings_media::fanout::Ring;
+use hustings_media::fanout::ring::CutPage;
+use hustings_media::limits::{PAGE_SAMPLES, SAMPLE_RATE, TICK_SAMPLES};
+use hustings_media::opus::SILENCE;
+use hustings_media::pack::ogg::OggPacker;
+use hustings_media::pack::{Packer, ProgramPacket};
 use hustings_media::page::Page;
+use hustings_media::time::MediaTime;
 use tokio::sync::oneshot;
 
-use super::pages::{Head, OggPage};
+use super::pages::{Head, OggPage, head_of_recording};
 use super::{ArchiveError, Inner, lock, recover, wave};
 
 /// How long the writer waits for new pages. A page holds 100 ms; this much is lost by a kill beside what is in the packer.
@@ -22,6 +29,10 @@ const POLL: Duration = Duration::from_millis(100);
 const SYNC_EACH: Duration = Duration::from_millis(700);
 /// A disk that refused is asked again after this. The ring holds 60 s, so a short trouble loses nothing.
 const RETRY: Duration = Duration::from_secs(5);
+/// Pages before the sound: OpusHead and OpusTags.
+const HEAD_PAGES: u32 = 2;
+/// Samples (10 s). A longer hole in the media time is not one restart: the file goes on without it.
+const HOLE_SAMPLES_MAX: u64 = 10 * SAMPLE_RATE as u64;
 /// Pages taken from the ring at once (6 s of sound), so that a long backlog does not sit in memory twice.
 const BATCH_PAGES_MAX: usize = 64;
 
@@ -44,6 +55,7 @@ impl Recording {
         space: SpaceId,
         ring: Ring,
         from_sequence: u64,
+        from: MediaTime,
     ) -> Result<Self, ArchiveError> {
         let (stop, stopped) = mpsc::channel();
         let turn = Arc::clone(lock(&inner.writers).entry(space.clone()).or_default());
@@ -52,6 +64,7 @@ impl Recording {
             space,
             ring,
             next: from_sequence,
+            from,
             missed: 0,
             file: None,
         };
@@ -86,6 +99,8 @@ struct Writer {
     ring: Ring,
     /// Sequence of the ring's page that is written next.
     next: u64,
+    /// Where a new recording begins, within that page.
+    from: MediaTime,
     /// Pages that left the ring before the disk took them.
     missed: u64,
     file: Option<OpenFile>,
@@ -120,6 +135,7 @@ impl Writer {
                 &self.inner.recordings,
                 &self.space,
                 &self.ring,
+                self.from,
             )?),
         };
         let mut batch: Vec<Page> = Vec::with_capacity(BATCH_PAGES_MAX);
@@ -201,6 +217,11 @@ struct OpenFile {
     object: String,
     folder: PathBuf,
     head: Head,
+    /// The ring's head, and where the recording shall begin, until its first page is known.
+    begins: Option<(Bytes, MediaTime)>,
+    /// Media time at which granules count from zero; `None` for files of before until the next page.
+    origin: Option<MediaTime>,
+    serial: u32,
     /// Bytes that are whole pages.
     length: u64,
     granule: u64,
@@ -211,7 +232,12 @@ struct OpenFile {
 
 impl OpenFile {
     /// Goes on with the space's newest recording, or begins one with the ring's head.
-    fn open(folder: &std::path::Path, space: &SpaceId, ring: &Ring) -> io::Result<Self> {
+    fn open(
+        folder: &std::path::Path,
+        space: &SpaceId,
+        ring: &Ring,
+        from: MediaTime,
+    ) -> io::Result<Self> {
         let newest = recover::newest(folder, space);
         if let Some((counter, path)) = &newest
             && let Some(scan) = recover::scan(path)?
@@ -227,6 +253,9 @@ impl OpenFile {
                 object,
                 folder: folder.to_owned(),
                 head: scan.head,
+                begins: None,
+                origin: scan.origin,
+                serial: scan.serial,
                 length: scan.length,
                 granule: scan.granule,
                 number: scan.pages,
@@ -244,37 +273,87 @@ impl OpenFile {
             .truncate(true)
             .open(folder.join(format!("{object}.part")))?;
         let head_bytes = ring.head();
-        file.write_all_at(&head_bytes, 0)?;
-        file.sync_all()?;
-        File::open(folder)?.sync_all()?;
         let broken = || io::Error::other("the ring has no Ogg Opus head");
         let first = OggPage::first_of(&head_bytes).ok_or_else(broken)?;
         let head = Head::of(&first).ok_or_else(broken)?;
-        let mut number = 1;
-        let mut at = first.bytes().len();
-        while let Some(page) = OggPage::first_of(&head_bytes[at..]) {
-            at += page.bytes().len();
-            number += 1;
-        }
+        // Written at once, so that there is a head whatever comes, and once more when the first page is known.
+        file.write_all_at(&head_bytes, 0)?;
+        file.sync_all()?;
+        File::open(folder)?.sync_all()?;
         Ok(Self {
             file,
             object,
             folder: folder.to_owned(),
             head,
-            length: at as u64,
+            begins: Some((head_bytes, from)),
+            origin: None,
+            serial: first.serial(),
+            length: 0,
             granule: 0,
-            number,
+            number: HEAD_PAGES,
             last: None,
         })
     }
 
-    /// Writes a page of the ring with granules and numbers of this file. Nothing changes when the disk refuses. False when
-    /// the ring gave something that is no Ogg page.
+    /// Writes a page of the ring with granules and numbers of this file, and silence for what is missing before it.
+    /// Nothing changes when the disk refuses. False when the ring gave something that is no Ogg page.
     fn append(&mut self, page: &Page) -> io::Result<bool> {
-        let Some(mut ogg) = OggPage::first_of(&page.bytes) else {
+        let Some(ogg) = OggPage::first_of(&page.bytes) else {
             return Ok(false);
         };
-        let granule = self.granule + u64::from(page.duration);
+        self.begin(page.media_time)?;
+        self.fill(page)?;
+        self.put(ogg, page.duration)?;
+        Ok(true)
+    }
+
+    /// The head of a new recording, once it is known where its first page begins.
+    fn begin(&mut self, first: MediaTime) -> io::Result<()> {
+        let Some((ring_head, from)) = &self.begins else {
+            return Ok(());
+        };
+        let trim = from.0.saturating_sub(first.0).min(PAGE_SAMPLES);
+        let broken = || io::Error::other("the head of the ring cannot become that of a recording");
+        let bytes = head_of_recording(ring_head, trim, first).ok_or_else(broken)?;
+        self.file.write_all_at(&bytes, 0)?;
+        self.length = bytes.len() as u64;
+        self.head.pre_skip += trim;
+        self.origin = Some(first);
+        self.begins = None;
+        Ok(())
+    }
+
+    /// Opus silence from the file's end to the page's begin, when media time has gone on without the file.
+    fn fill(&mut self, page: &Page) -> io::Result<()> {
+        let end = self.origin.map(|origin| origin.0 + self.granule);
+        let hole = end.map_or(0, |end| page.media_time.0.saturating_sub(end));
+        if hole > HOLE_SAMPLES_MAX || end.is_none_or(|end| page.media_time.0 < end) {
+            tracing::warn!(object = %self.object, hole, "a recording goes on with another media time");
+            self.origin = Some(MediaTime(page.media_time.0.saturating_sub(self.granule)));
+            return Ok(());
+        }
+        let mut packer = OggPacker::new(self.serial, "");
+        let from = page.media_time.0 - hole;
+        for at in (from..page.media_time.0).step_by(TICK_SAMPLES) {
+            let silence = packer.push(&ProgramPacket {
+                epoch: page.epoch,
+                media_time: MediaTime(at),
+                opus: SILENCE.into(),
+            });
+            self.put_cut(silence)?;
+        }
+        self.put_cut(packer.flush())
+    }
+
+    fn put_cut(&mut self, cut: Option<CutPage>) -> io::Result<()> {
+        match cut.and_then(|cut| Some((OggPage::first_of(&cut.bytes)?, cut.duration))) {
+            Some((ogg, duration)) => self.put(ogg, duration),
+            None => Ok(()),
+        }
+    }
+
+    fn put(&mut self, mut ogg: OggPage, duration: u32) -> io::Result<()> {
+        let granule = self.granule + u64::from(duration);
         ogg.place(granule, self.number);
         self.file.write_all_at(ogg.bytes(), self.length)?;
         let at = self.length;
@@ -282,7 +361,7 @@ impl OpenFile {
         self.granule = granule;
         self.number += 1;
         self.last = Some((at, ogg));
-        Ok(true)
+        Ok(())
     }
 
     fn mark_end(&mut self, end: bool) -> io::Result<()> {

@@ -6,12 +6,16 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use hustings_control::ids::SpaceId;
+use hustings_media::time::MediaTime;
 
-use super::pages::{Head, OggPage};
+use super::pages::{Head, OggPage, origin_of};
 
 /// What a file holds up to its last whole page.
 pub(super) struct Scan {
     pub(super) head: Head,
+    /// Media time at which granules count from zero, if the file says so.
+    pub(super) origin: Option<MediaTime>,
+    pub(super) serial: u32,
     /// Bytes of whole pages.
     pub(super) length: u64,
     /// All whole pages, with the two of the head.
@@ -76,6 +80,8 @@ pub(super) fn scan(path: &Path) -> io::Result<Option<Scan>> {
     let length = (first.bytes().len() + tags.bytes().len()) as u64;
     let mut scan = Scan {
         head,
+        origin: origin_of(&tags),
+        serial: first.serial(),
         length,
         pages: tags.number() + 1,
         granule: 0,

@@ -126,7 +126,7 @@ async fn a_recording_plays_has_its_length_and_leaves_out_what_was_before() {
     program.hum(2);
     let from = program.ring.next_sequence();
     let recording = archive
-        .record(&space(), program.ring.clone(), from)
+        .record(&space(), program.ring.clone(), from, MediaTime(0))
         .unwrap();
     program.hum(5);
     let (object, millis) = recording.finish().await.unwrap();
@@ -152,7 +152,9 @@ async fn after_a_kill_within_a_page_the_recording_plays_and_is_gone_on_with() {
     let part = data.path().join("recordings/town-hall-1.ogg.part");
     let before = Archive::open(data.path()).unwrap();
     let mut program = Program::new(0, 1);
-    let recording = before.record(&space(), program.ring.clone(), 0).unwrap();
+    let recording = before
+        .record(&space(), program.ring.clone(), 0, MediaTime(0))
+        .unwrap();
     program.hum(4);
     drop(recording);
     wait_for("the last page", || scan_granule(&part) == 4 * 48_000);
@@ -174,7 +176,9 @@ async fn after_a_kill_within_a_page_the_recording_plays_and_is_gone_on_with() {
     assert_eq!(archive.recover(), []);
 
     let mut program = Program::new(48_000 * 30, 2);
-    let recording = archive.record(&space(), program.ring.clone(), 0).unwrap();
+    let recording = archive
+        .record(&space(), program.ring.clone(), 0, MediaTime(0))
+        .unwrap();
     program.hum(3);
     let (again, total) = recording.finish().await.unwrap();
     assert_eq!((&again, total), (object, millis + 3_000));
@@ -187,17 +191,77 @@ async fn a_restarted_stage_goes_on_in_the_same_file() {
     let archive = Archive::open(data.path()).unwrap();
     let mut first = Program::new(0, 1);
     first.hum(2);
-    drop(archive.record(&space(), first.ring.clone(), 0).unwrap());
+    drop(
+        archive
+            .record(&space(), first.ring.clone(), 0, MediaTime(0))
+            .unwrap(),
+    );
     let mut second = Program::new(48_000 * 2, 2);
     second.hum(2);
     let (object, millis) = archive
-        .record(&space(), second.ring.clone(), 0)
+        .record(&space(), second.ring.clone(), 0, MediaTime(0))
         .unwrap()
         .finish()
         .await
         .unwrap();
     assert!((3_900..=4_000).contains(&millis), "{millis} ms");
     assert_plays(&archive.file(&object).unwrap().0, millis as f64 / 1_000.0);
+}
+
+#[tokio::test]
+async fn what_a_restart_leaves_out_of_the_media_time_is_silence_in_the_file() {
+    let data = tempfile::tempdir().unwrap();
+    let archive = Archive::open(data.path()).unwrap();
+    let mut first = Program::new(48_000 * 90, 1);
+    first.hum(2);
+    let recording = archive
+        .record(&space(), first.ring.clone(), 0, MediaTime(0))
+        .unwrap();
+    drop(recording);
+    let part = data.path().join("recordings/town-hall-1.ogg.part");
+    wait_for("two seconds", || scan_granule(&part) == 2 * 48_000);
+    drop(archive);
+    // Another process: what it knows of the first is in the file.
+    let archive = Archive::open(data.path()).unwrap();
+    assert_eq!(archive.recover().len(), 1);
+    let mut second = Program::new(48_000 * 93 + 2 * 960, 2);
+    second.hum(2);
+    let (object, millis) = archive
+        .record(&space(), second.ring.clone(), 0, MediaTime(0))
+        .unwrap()
+        .finish()
+        .await
+        .unwrap();
+    let whole = 2_000 + 1_000 + 40 + 2_000;
+    assert!((whole - 100..=whole).contains(&millis), "{millis} ms");
+    let (path, _) = archive.file(&object).unwrap();
+    assert_plays(&path, millis as f64 / 1_000.0);
+    let scan = recover::scan(&path).unwrap().unwrap();
+    assert_eq!(scan.origin, Some(MediaTime(48_000 * 90)));
+    let wave = archive.waveform(&object).unwrap();
+    let at = |ms: u64| wave[(ms * 1_000 / millis) as usize];
+    assert!(at(1_500) > 100 && at(3_500) > 100, "{wave:?}");
+    assert_eq!(at(2_500), 0, "{wave:?}");
+}
+
+#[tokio::test]
+async fn a_recording_begins_within_a_page_where_it_is_told() {
+    let data = tempfile::tempdir().unwrap();
+    let archive = Archive::open(data.path()).unwrap();
+    let mut program = Program::new(0, 1);
+    let from = MediaTime(3 * 960);
+    let recording = archive
+        .record(&space(), program.ring.clone(), 0, from)
+        .unwrap();
+    program.hum(2);
+    let (object, millis) = recording.finish().await.unwrap();
+    assert_eq!(millis, (2 * 48_000 - 3 * 960 - 312) / 48);
+    let (path, _) = archive.file(&object).unwrap();
+    let (seconds, complaints) = decoded(&path);
+    assert_eq!(
+        ((seconds * 1_000.0) as u64, complaints.as_str()),
+        (millis, "")
+    );
 }
 
 #[tokio::test]
@@ -209,7 +273,9 @@ async fn a_disk_that_refuses_is_told_and_harms_nobody() {
     std::fs::remove_dir(&folder).unwrap();
     std::fs::write(&folder, b"in the way").unwrap();
     let mut program = Program::new(0, 1);
-    let recording = archive.record(&space(), program.ring.clone(), 0).unwrap();
+    let recording = archive
+        .record(&space(), program.ring.clone(), 0, MediaTime(0))
+        .unwrap();
     program.hum(2);
     wait_for("the trouble", || {
         archive
@@ -302,7 +368,7 @@ async fn old_recordings_expire_and_younger_stay() {
     let mut program = Program::new(0, 1);
     program.hum(1);
     let (object, _) = archive
-        .record(&space(), program.ring.clone(), 0)
+        .record(&space(), program.ring.clone(), 0, MediaTime(0))
         .unwrap()
         .finish()
         .await

@@ -21,10 +21,16 @@ pub(super) struct ShardCounters {
     pub(super) http_connections: AtomicU64,
     pub(super) tasks: AtomicU64,
     pub(super) accept_pauses: AtomicU64,
+    pub(super) sweep_panics: AtomicU64,
+    pub(super) restarts: AtomicU64,
+    /// Panics this many sweeps, so that a test sees what follows.
+    #[cfg(test)]
+    pub(super) panics_wanted: AtomicU64,
     pub(super) abuse: AbuseCounters,
 }
 
 /// All shards of the node, and how many connections they may hold together: open files are the whole process's.
+#[derive(Clone)]
 pub(super) struct Room {
     pub(super) shards: Arc<[Arc<ShardCounters>]>,
     pub(super) connections_max: u64,
@@ -70,6 +76,8 @@ pub(super) fn together<'a>(shards: impl IntoIterator<Item = &'a ShardCounters>) 
         all.http_connections += shard.http_connections.load(Relaxed);
         all.tasks += shard.tasks.load(Relaxed);
         shard.abuse.add_to(&mut all.abuse);
+        all.sweep_panics += shard.sweep_panics.load(Relaxed);
+        all.restarts += shard.restarts.load(Relaxed);
         all.accept_pauses += shard.accept_pauses.load(Relaxed);
         all.cadence_ms = all.cadence_ms.max(shard.cadence_ms.load(Relaxed));
         all.projected_load = all

@@ -88,6 +88,8 @@ impl Crowd {
     pub(super) fn sweep(&mut self, clock: &Clock) -> u64 {
         let began = clock.now();
         let mut left = std::mem::take(&mut self.left);
+        #[cfg(test)]
+        self.panic_if_wanted();
         let report = self.shard.sweep(began, &mut left);
         for (_, ring, why, socket) in left.drain(..) {
             self.gone(ring, why, socket);
@@ -110,6 +112,15 @@ impl Crowd {
             .store(self.cadence.projected_load().to_bits(), Relaxed);
         self.tell_listeners();
         next_ms
+    }
+
+    #[cfg(test)]
+    fn panic_if_wanted(&self) {
+        let wanted = &self.counters.panics_wanted;
+        let one_less = |wanted: u64| wanted.checked_sub(1);
+        if wanted.fetch_update(Relaxed, Relaxed, one_less).is_ok() {
+            panic!("a test asked for this");
+        }
     }
 
     pub(super) fn listeners(&self) -> usize {

@@ -110,6 +110,10 @@ pub(super) const BURST_SHORT_MS: u64 = 400;
 /// Milliseconds a short burst holds beyond the cadence, so that the next sweep comes before the sound ends.
 pub(super) const BURST_SPARE_MS: u64 = 300;
 
+/// Sweeps of one shard that may panic one after another before it is started again without its listeners.
+pub(super) const SWEEP_PANICS_MAX: u32 = 3;
+/// Between a panic and the next sweep, or the next start: a cause that stays must not burn the core.
+pub(super) const AFTER_PANIC: Duration = Duration::from_millis(100);
 /// Milliseconds between sweeps at most while the edge stops, so that the end of the sound goes out soon.
 pub(super) const STOP_SWEEP_MS: u64 = 20;
 /// Time that listeners get to be sent the rest of their rings when the edge stops. Who takes nothing for so long has

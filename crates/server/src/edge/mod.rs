@@ -14,6 +14,8 @@ mod head;
 mod http;
 mod limits;
 mod paced;
+#[cfg(test)]
+mod panic_tests;
 mod prefixes;
 pub mod proxy;
 mod rates;
@@ -79,6 +81,10 @@ pub struct EdgeStats {
     pub tasks: u64,
     /// Times that accepting paused because files or memory ran short.
     pub accept_pauses: u64,
+    /// Sweeps that panicked; the listeners stayed.
+    pub sweep_panics: u64,
+    /// Shards that were started again, and lost their listeners to their reconnects.
+    pub restarts: u64,
     /// Connections refused, given up or not believed, by reason.
     pub abuse: AbuseStats,
 }
@@ -139,7 +145,7 @@ impl Edge {
         for (number, (listener, counters)) in listeners.into_iter().zip(counters.iter()).enumerate()
         {
             let seed = ShardSeed {
-                listener,
+                listener: Arc::new(listener),
                 directory: Arc::clone(&directory),
                 pages: pages.clone(),
                 abuse: config.abuse.clone(),

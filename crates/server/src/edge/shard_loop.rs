@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,24 +11,28 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::LocalSet;
+use tokio::task::{JoinError, JoinHandle, LocalSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::abuse::AbuseConfig;
 use super::accept;
-use super::counters::{Room, ShardCounters};
+use super::counters::{Room, ShardCounters, add};
 use super::crowd::Crowd;
 use super::door::{Counted, Door};
 use super::head::SoundRequest;
-use super::limits::{RETURNS_MAX, STOP_HTTP, STOP_LISTENERS, STOP_SWEEP_MS, TLS_WATCH};
+use super::limits::{
+    AFTER_PANIC, RETURNS_MAX, STOP_HTTP, STOP_LISTENERS, STOP_SWEEP_MS, SWEEP_PANICS_MAX, TLS_WATCH,
+};
 use super::socket::Stream;
 use super::tls::TlsFiles;
 use crate::clock::Clock;
 use crate::live::Directory;
 
 /// What a shard thread is started with.
+#[derive(Clone)]
 pub(super) struct ShardSeed {
-    pub(super) listener: std::net::TcpListener,
+    /// Outlives a run of the shard, so that the kernel takes connections in while it starts again.
+    pub(super) listener: Arc<std::net::TcpListener>,
     pub(super) directory: Arc<Directory>,
     pub(super) pages: axum::Router,
     pub(super) abuse: AbuseConfig,
@@ -66,8 +71,25 @@ pub(super) struct Returned {
     pub(super) counted: Counted,
 }
 
-/// The body of the thread; returns when the edge stops.
+/// The body of the thread; returns when the edge stops. A shard that panics is started again on the same socket: its
+/// listeners are gone and come back by themselves, those of other shards notice nothing, and no connection is refused.
 pub(super) fn run(seed: ShardSeed) -> io::Result<()> {
+    loop {
+        let again = seed.clone();
+        match catch_unwind(AssertUnwindSafe(|| run_once(again))) {
+            Ok(ended) => return ended,
+            Err(_) => {
+                add(&seed.counters.restarts, 1);
+                tracing::error!(
+                    "a shard of the public listener panicked and is started again; its listeners must come back"
+                );
+                std::thread::sleep(AFTER_PANIC);
+            }
+        }
+    }
+}
+
+fn run_once(seed: ShardSeed) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -75,8 +97,16 @@ pub(super) fn run(seed: ShardSeed) -> io::Result<()> {
     tasks.block_on(&runtime, shard(seed))
 }
 
+/// Without the task that accepts, the shard is deaf: it ends as that did.
+fn fail_with(ended: Result<(), JoinError>) -> ! {
+    match ended {
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        _ => panic!("a shard accepts nothing any more"),
+    }
+}
+
 async fn shard(seed: ShardSeed) -> io::Result<()> {
-    let listener = TcpListener::from_std(seed.listener)?;
+    let listener = TcpListener::from_std(seed.listener.try_clone()?)?;
     let (returning, returned) = mpsc::channel(RETURNS_MAX);
     let local = Rc::new(Local {
         crowd: RefCell::new(Crowd::new(
@@ -99,8 +129,8 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
         tokio::task::spawn_local(watch_tls(files));
     }
     tokio::task::spawn_local(accept::take_back(Rc::clone(&local), returned));
-    let accepting = tokio::task::spawn_local(accept::run(Rc::clone(&local), listener));
-    let in_order = sweep_until_stopped(&local).await;
+    let mut accepting = tokio::task::spawn_local(accept::run(Rc::clone(&local), listener));
+    let in_order = sweep_until_stopped(&local, &mut accepting).await;
     accepting.abort();
     if in_order {
         sweep_to_the_end(&local).await;
@@ -116,18 +146,40 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
 }
 
 /// False when the edge was dropped without being stopped.
-async fn sweep_until_stopped(local: &Local) -> bool {
+async fn sweep_until_stopped(local: &Local, accepting: &mut JoinHandle<()>) -> bool {
     let mut stop = local.stop.clone();
+    let mut failed = 0;
     let mut next = Instant::now();
     loop {
         tokio::select! {
             biased;
             told = stop.wait_for(|stop| *stop) => return told.is_ok(),
+            ended = &mut *accepting => fail_with(ended),
             () = sleep_until(next) => {}
         }
-        let ms = local.crowd.borrow_mut().sweep(&local.clock);
+        // A shard's tables are whole between any two of its steps, so its listeners need not pay for a sweep that failed.
+        let swept = catch_unwind(AssertUnwindSafe(|| {
+            local.crowd.borrow_mut().sweep(&local.clock)
+        }));
+        let after = match swept {
+            Ok(ms) => {
+                failed = 0;
+                Duration::from_millis(ms)
+            }
+            Err(panic) => {
+                failed += 1;
+                add(&local.counters.sweep_panics, 1);
+                if failed >= SWEEP_PANICS_MAX {
+                    resume_unwind(panic);
+                }
+                tracing::error!(
+                    "a sweep panicked; its listeners stay, and the next sweep serves them"
+                );
+                AFTER_PANIC
+            }
+        };
         // From now, not from when the sweep was due: a late shard must not run after lost time.
-        next = Instant::now() + Duration::from_millis(ms);
+        next = Instant::now() + after;
     }
 }
 

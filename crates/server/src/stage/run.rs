@@ -8,7 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use hustings_control::ids::{PersonId, SpaceId, UnixMillis};
 use hustings_control::reactions::Recent;
 use hustings_control::spaces::{Command, Phase, Seat, Space};
-use hustings_media::pack::{Packer, mp4::Mp4Packer, ogg::OggPacker, webm::WebmPacker};
+use hustings_media::limits::{SAMPLE_RATE, TICK_SAMPLES};
+use hustings_media::opus::SILENCE;
+use hustings_media::pack::{
+    Packer, ProgramPacket, mp4::Mp4Packer, ogg::OggPacker, webm::WebmPacker,
+};
 use hustings_media::stage::{Bed, SourceKey, SourceState, Stage, StageAlarm, TickOutput};
 use hustings_media::time::{Epoch, MediaTime, Now};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,6 +44,8 @@ const TELL_AGAIN_MS: u64 = 1_000;
 const ORPHAN_AFTER_MS: u64 = 2_000;
 /// Milliseconds between two records of the media time.
 const MEDIA_TIME_EVERY_MS: u64 = 1_000;
+/// Samples (5 s) of silence at most before a run that goes on after one that failed; a longer hole stays one.
+const FILLED_SAMPLES_MAX: u64 = 5 * SAMPLE_RATE as u64;
 /// Ticks that a stage plays after the end, so that the sound fades instead of breaking off.
 const FADE_TICKS: u64 = 25;
 
@@ -58,8 +64,8 @@ pub(super) struct Parts {
     pub(super) stop: watch::Receiver<bool>,
     /// Commands for the desk, by `try_send`.
     pub(super) tell: mpsc::Sender<(SpaceId, Command)>,
-    /// Told the Ogg ring's next sequence when the space goes live.
-    pub(super) went_live: mpsc::Sender<u64>,
+    /// Told the Ogg ring's next sequence, and the media time, when the space goes live.
+    pub(super) went_live: mpsc::Sender<(u64, MediaTime)>,
     pub(super) recording: Arc<AtomicBool>,
     /// Samples; the newest media time, for the run after this one.
     pub(super) reached: Arc<AtomicU64>,
@@ -153,6 +159,7 @@ pub(super) async fn run(parts: Parts) -> Outcome {
         reactions: Recent::default(),
         parts,
     };
+    run.fill_hole();
     run.look(now);
     let outcome = run.tick_until_over(now).await;
     run.close(outcome).await;
@@ -194,6 +201,35 @@ impl Run {
         }
     }
 
+    /// What a run that failed had not yet cut into pages is silence: in these rings media time has no hole.
+    fn fill_hole(&mut self) {
+        let Some(end) = self.parts.rings.ogg.end() else {
+            return;
+        };
+        let start = self.parts.start.0;
+        let from = end.0.max(start.saturating_sub(FILLED_SAMPLES_MAX));
+        for at in (from..start).step_by(TICK_SAMPLES) {
+            self.pack(&ProgramPacket {
+                epoch: self.parts.epoch,
+                media_time: MediaTime(at),
+                opus: SILENCE.into(),
+            });
+        }
+    }
+
+    fn pack(&mut self, packet: &ProgramPacket) {
+        let rings = [
+            &self.parts.rings.ogg,
+            &self.parts.rings.webm,
+            &self.parts.rings.mp4,
+        ];
+        for (packer, ring) in self.packers.iter_mut().zip(rings) {
+            if let Some(page) = packer.push(packet) {
+                ring.push(page);
+            }
+        }
+    }
+
     fn over(&self) -> bool {
         !matches!(
             self.parts.handle.snapshot.load().phase,
@@ -214,17 +250,11 @@ impl Run {
         self.output.alarms.clear();
         self.stage.tick(due, &mut self.output);
         self.ticks += 1;
+        let reached = self.stage.media_time().0;
+        self.parts.reached.store(reached, Ordering::Relaxed);
         if let Some(program) = &self.output.program {
-            let rings = [
-                &self.parts.rings.ogg,
-                &self.parts.rings.webm,
-                &self.parts.rings.mp4,
-            ];
-            for (packer, ring) in self.packers.iter_mut().zip(rings) {
-                if let Some(page) = packer.push(program) {
-                    ring.push(page);
-                }
-            }
+            let program = program.clone();
+            self.pack(&program);
         }
         self.speak_to_seats();
         if !self.output.alarms.is_empty() {
@@ -383,10 +413,10 @@ impl Run {
             self.live = true;
             self.empty_since = now;
             self.stage.on_air(true, now);
-            let _ = self
-                .parts
-                .went_live
-                .try_send(self.parts.rings.ogg.next_sequence());
+            let _ = self.parts.went_live.try_send((
+                self.parts.rings.ogg.next_sequence(),
+                self.stage.media_time(),
+            ));
         }
         if self.music_asked.as_ref() != Some(&space.hold_music_object) {
             self.ask_music(space.hold_music_object.clone());
@@ -568,7 +598,6 @@ impl Run {
 
     fn keep_media_time(&mut self, now: Now) {
         let samples = self.stage.media_time().0;
-        self.parts.reached.store(samples, Ordering::Relaxed);
         if now.since(self.media_time_at) >= MEDIA_TIME_EVERY_MS * 1_000 {
             self.media_time_at = now;
             let (store, id) = (self.parts.store.clone(), self.parts.handle.id.clone());

@@ -92,9 +92,9 @@ impl Keeper {
             let ended = loop {
                 tokio::select! {
                     ended = &mut run => break ended,
-                    Some(sequence) = live_at.recv() => {
+                    Some((sequence, from)) = live_at.recv() => {
                         if recording.is_none() {
-                            recording = self.record(&handle, &rings.ogg, sequence);
+                            recording = self.record(&handle, &rings.ogg, sequence, from);
                             recording_on.store(recording.is_some(), Ordering::Relaxed);
                         }
                     }
@@ -143,12 +143,21 @@ impl Keeper {
         }
     }
 
-    fn record(&self, handle: &SpaceHandle, ring: &Ring, sequence: u64) -> Option<Recording> {
+    fn record(
+        &self,
+        handle: &SpaceHandle,
+        ring: &Ring,
+        sequence: u64,
+        from: MediaTime,
+    ) -> Option<Recording> {
         let space = handle.snapshot.load();
         if !space.record || space.phase != Phase::Live {
             return None;
         }
-        match self.archive.record(&handle.id, ring.clone(), sequence) {
+        match self
+            .archive
+            .record(&handle.id, ring.clone(), sequence, from)
+        {
             Ok(recording) => Some(recording),
             Err(error) => {
                 tracing::error!(space = %handle.id, %error, "the space is not recorded");
