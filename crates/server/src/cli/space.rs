@@ -17,6 +17,7 @@ pub enum SpaceCommand {
         /// 3 to 64 characters of a-z, 0-9 and '-'; drawn when left out.
         #[arg(long)]
         id: Option<String>,
+        /// A sentence or two for its page.
         #[arg(long, default_value = "")]
         description: String,
         /// When it starts, such as 2030-05-01T20:00:00+02:00.
@@ -25,6 +26,7 @@ pub enum SpaceCommand {
         /// Not shown on the front page; only the link leads there.
         #[arg(long)]
         unlisted: bool,
+        /// Nothing of it is kept, so there is no replay.
         #[arg(long)]
         no_recording: bool,
         #[command(flatten)]
@@ -62,6 +64,7 @@ pub enum SpaceCommand {
     /// Call it off before it was live.
     Cancel {
         id: String,
+        /// Why, for its page.
         #[arg(long, default_value = "")]
         reason: String,
         #[command(flatten)]
@@ -73,6 +76,7 @@ pub enum SpaceCommand {
         /// host, co-host, speaker or listener.
         #[arg(long, default_value = "speaker")]
         role: String,
+        /// The name they come in under; a host can change it.
         #[arg(long, default_value = "")]
         name: String,
         #[command(flatten)]

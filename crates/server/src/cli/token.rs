@@ -13,6 +13,7 @@ use crate::clock::Clock;
 /// operator or host holds for the whole node.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TokenCommand {
+    /// What the bearer may do.
     #[arg(long, value_enum)]
     pub role: TokenRole,
     /// The space's id.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::world::{Node, PATIENCE, Setup, until};
 
 /// A certificate for this node's address, as files.
-fn certificate(folder: &std::path::Path, ip: std::net::Ipv4Addr) -> (PathBuf, PathBuf) {
+pub(crate) fn certificate(folder: &std::path::Path, ip: std::net::Ipv4Addr) -> (PathBuf, PathBuf) {
     let made = rcgen::generate_simple_self_signed(vec![ip.to_string()]).expect("a certificate");
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     std::fs::write(&cert, made.cert.pem()).expect("written");
@@ -17,7 +17,7 @@ fn certificate(folder: &std::path::Path, ip: std::net::Ipv4Addr) -> (PathBuf, Pa
     (cert, key)
 }
 
-fn with_tls(data: &std::path::Path) -> (Node, PathBuf) {
+pub(crate) fn with_tls(data: &std::path::Path) -> (Node, PathBuf) {
     let setup = Setup::new(data);
     let (cert, key) = certificate(data, setup.ip);
     let node = setup

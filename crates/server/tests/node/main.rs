@@ -10,4 +10,5 @@ mod ingest_peer;
 mod restart;
 mod start;
 mod stop;
+mod told;
 mod world;

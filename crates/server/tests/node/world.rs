@@ -105,8 +105,14 @@ impl Setup {
     /// Starts it and waits until it says that it is up.
     #[track_caller]
     pub(crate) fn start(self) -> Node {
+        let arguments = self.arguments();
+        self.start_with(&arguments)
+    }
+
+    #[track_caller]
+    pub(crate) fn start_with(self, arguments: &[String]) -> Node {
         let mut child = self
-            .command(&self.arguments())
+            .command(arguments)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

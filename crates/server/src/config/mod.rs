@@ -1,15 +1,13 @@
-//! What `hustings serve` is told: flags, and a TOML file that sets the same names.
+//! What `hustings serve` is told: flags, and a TOML file that sets the same names (`file`).
 
-use std::ffi::OsString;
+mod file;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, bail};
+pub use file::with_file;
 use hustings_media::fanout::Cadence;
 use ipnet::IpNet;
-
-/// Bytes. A configuration file is a page of text; a larger one is a mistake in the path.
-const CONFIG_FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Live audio spaces that stay up.
 #[derive(Debug, clap::Parser)]
@@ -72,6 +70,7 @@ pub struct Serve {
     /// PEM certificate chain; with --tls-key, the public and stage listeners speak TLS. Reloaded when the file changes.
     #[arg(long, requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
+    /// PEM private key of --tls-cert.
     #[arg(long, requires = "tls_cert")]
     pub tls_key: Option<PathBuf>,
     /// Prefix of a proxy before the public listener whose X-Forwarded-For is believed. Repeatable, or separated by commas.
@@ -150,69 +149,6 @@ fn host_of(url: &str) -> Option<&str> {
     authority.split(':').next().filter(|host| !host.is_empty())
 }
 
-/// Puts what the file of `--config` sets before the flags, so that a flag wins over the file.
-///
-/// # Errors
-/// When the file cannot be read, is no TOML, or sets something that is neither text, number nor a yes or no.
-pub fn with_file(arguments: Vec<OsString>) -> anyhow::Result<Vec<OsString>> {
-    let Some(path) = config_path(&arguments) else {
-        return Ok(arguments);
-    };
-    let from_file = flags_of(&path)?;
-    let serve = arguments.iter().position(|argument| argument == "serve");
-    let at = serve.map_or(1, |position| position + 1);
-    let mut all = arguments;
-    all.splice(at..at, from_file);
-    Ok(all)
-}
-
-fn config_path(arguments: &[OsString]) -> Option<PathBuf> {
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        if argument == "--config" {
-            return rest.next().map(PathBuf::from);
-        }
-        if let Some(path) = argument
-            .to_str()
-            .and_then(|text| text.strip_prefix("--config="))
-        {
-            return Some(path.into());
-        }
-    }
-    None
-}
-
-fn flags_of(path: &Path) -> anyhow::Result<Vec<OsString>> {
-    let shown = path.display();
-    let size = std::fs::metadata(path)
-        .with_context(|| format!("the configuration {shown} cannot be read"))?
-        .len();
-    if size > CONFIG_FILE_BYTES_MAX {
-        bail!(
-            "the configuration {shown} is larger than {CONFIG_FILE_BYTES_MAX} bytes; is this the right file?"
-        );
-    }
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("the configuration {shown} cannot be read"))?;
-    let table: toml::Table = text
-        .parse()
-        .with_context(|| format!("the configuration {shown} is no TOML"))?;
-    let mut flags = Vec::new();
-    for (name, value) in table {
-        let flag = format!("--{}", name.replace('_', "-"));
-        match value {
-            toml::Value::Boolean(true) => flags.push(flag.into()),
-            toml::Value::Boolean(false) => {}
-            toml::Value::String(text) => flags.extend([flag.into(), text.into()]),
-            toml::Value::Integer(number) => flags.extend([flag.into(), number.to_string().into()]),
-            _ => bail!(
-                "the configuration {shown} sets {name} to something that is neither text, number nor true or false"
-            ),
-        }
-    }
-    Ok(flags)
-}
-
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
@@ -220,62 +156,7 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &[&str]) -> Serve {
-        let arguments = with_file(arguments.iter().map(OsString::from).collect())
-            .expect("a good configuration");
-        let parsed = Hustings::parse_from(arguments);
-        match parsed.command {
-            Some(Command::Serve(serve)) => *serve,
-            _ => parsed.serve,
-        }
-    }
-
-    #[test]
-    fn a_flag_wins_over_the_file() {
-        let file =
-            std::env::temp_dir().join(format!("hustings-config-{}.toml", std::process::id()));
-        std::fs::write(
-            &file,
-            "listen = \"127.0.0.1:1\"\nstage = \"127.0.0.1:2\"\ndemo = true\n",
-        )
-        .expect("a writable folder");
-        let path = file.to_str().expect("a path in UTF-8");
-        let serve = parse(&[
-            "hustings",
-            "serve",
-            "--config",
-            path,
-            "--listen",
-            "127.0.0.1:9",
-        ]);
-        assert_eq!(
-            (serve.listen.port(), serve.stage.port(), serve.demo),
-            (9, 2, true)
-        );
-        std::fs::write(&file, "listen = [1]").expect("a writable folder");
-        let error = with_file(vec!["hustings".into(), "--config".into(), path.into()])
-            .expect_err("a list is no address");
-        assert!(error.to_string().contains("listen"), "{error}");
-        std::fs::remove_file(&file).expect("the file was written above");
-    }
-
-    #[test]
-    fn proxies_are_named_one_by_one_or_in_a_row() {
-        let of = |arguments: &[&str]| parse(arguments).trusted_proxies;
-        assert_eq!(of(&["hustings"]), []);
-        let each = of(&[
-            "hustings",
-            "--trusted-proxy",
-            "10.0.0.0/8",
-            "--trusted-proxy",
-            "2001:db8::/32",
-        ]);
-        assert_eq!(each.len(), 2);
-        assert_eq!(
-            each,
-            of(&["hustings", "--trusted-proxy=10.0.0.0/8,2001:db8::/32"])
-        );
-        let alone = Hustings::try_parse_from(["hustings", "--proxy-protocol"]);
-        alone.expect_err("a PROXY header of anybody would be believed");
+        Hustings::parse_from(arguments).serve
     }
 
     #[test]
