@@ -136,12 +136,15 @@ export const invitePanel = (api) => {
   const refresh = async () => {
     try {
       const { invites } = await call("GET", `${api}/invites`);
-      list.replaceChildren(...invites.filter((one) => !one.revoked).map((one) => el("li", {}, el("span", { class: "grow" }, one.name || "No name", el("span", { class: "soft" }, ` · ${ROLES[one.role] ?? one.role}${one.expires_at ? `, until ${moment(one.expires_at, "when")}` : ""}`)),
-        el("button", { class: "btn slim", type: "button", onclick: async () => { try { show(await call("POST", `${api}/invites/${one.invite}/link`)); } catch (error) { toast(error.message); } } }, "Link", el("span", { class: "vh" }, ` for ${one.name}`)),
-        el("button", { class: "btn slim bare", type: "button", onclick: async () => {
-          if (!await ask("Revoke this link?", `${one.name || "Who has it"} cannot come in with it any more.`, "Revoke")) return;
-          try { await call("DELETE", `${api}/invites/${one.invite}`); made.replaceChildren(); refresh(); } catch (error) { toast(error.message); }
-        } }, "Revoke", el("span", { class: "vh" }, ` the link for ${one.name}`)))));
+      list.replaceChildren(...invites.filter((one) => !one.revoked).map((one) => {
+        const name = one.name || (one.role === "host" ? "The hosts’ link" : "No name");
+        return el("li", {}, el("span", { class: "grow" }, name, el("span", { class: "soft" }, ` · ${ROLES[one.role] ?? one.role}${one.expires_at ? `, until ${moment(one.expires_at, "when")}` : ""}`)), el("span", { class: "btns" },
+          el("button", { class: "btn slim", type: "button", onclick: async () => { try { show(await call("POST", `${api}/invites/${one.invite}/link`)); } catch (error) { toast(error.message); } } }, "Link", el("span", { class: "vh" }, ` for ${name}`)),
+          el("button", { class: "btn slim bare", type: "button", onclick: async () => {
+            if (!await ask("Revoke this link?", `${one.name || "Who has it"} cannot come in with it any more, and loses the place on stage that it gave.`, "Revoke")) return;
+            try { await call("DELETE", `${api}/invites/${one.invite}`); made.replaceChildren(); refresh(); } catch (error) { toast(error.message); }
+          } }, "Revoke", el("span", { class: "vh" }, ` the link for ${name}`))));
+      }));
     } catch { list.replaceChildren(); }
   };
   const show = (invite) => made.replaceChildren(linkLine(`Link for ${invite.name || "your guest"}.`, invite.link, "Whoever has it may come in with this role. Send it to one person."));

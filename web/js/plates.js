@@ -5,6 +5,8 @@ import { stateOf } from "./roster.js";
 
 /** Hands shown at once; the longest waits come first. */
 const HANDS_SHOWN = 8;
+/** The order of plates; it does not change by who talks. */
+const RANK = ["host", "co-host", "speaker", "listener"];
 
 export const quality = (q) => {
   if (!q) return "";
@@ -31,7 +33,8 @@ const keep = (list, items, key, make, update) => {
 export const drawStage = (api, studio, host) => {
   const live = studio.space.phase === "live" || studio.space.phase === "open";
   const levels = new Map((studio.state?.people ?? []).map((one) => [String(one.id), one]));
-  const people = studio.people.filter((one) => !one.banned && one.role !== "listener" || one.accepted || one.seat !== "none").filter((one) => !one.banned && (one.seat !== "none" || one.accepted));
+  const people = studio.people.filter((one) => !one.banned && one.role !== "listener" || one.accepted || one.seat !== "none").filter((one) => !one.banned && (one.seat !== "none" || one.accepted))
+    .sort((a, b) => RANK.indexOf(a.role) - RANK.indexOf(b.role));
   text($("places"), `${people.filter((one) => one.seat !== "none").length} of 13 places`);
   $("nobody").hidden = people.length > 0;
   keep($("plates"), people, (one) => one.person, () => el("li", { class: "plate" },

@@ -7,6 +7,7 @@ import { Whip } from "./whip.js";
 /** Speech for this long (ms) while muted is told, and told again after the second. */
 const UNHEARD_MS = 500, UNHEARD_AGAIN_MS = 10000;
 const TALK_LEVEL = 0.5;
+const touch = matchMedia("(hover: none) and (pointer: coarse)");
 
 /**
  * Before the doors open there is no stage to connect to: then the microphone is open for its meter alone ("waiting"),
@@ -243,7 +244,9 @@ export class Speaker extends EventTarget {
 
   show() {
     const button = $("mic");
-    const M = this.keys ? " (M)" : "";
+    // Who has no keyboard at hand needs no letter.
+    const keys = this.keys && !touch.matches;
+    const M = keys ? " (M)" : "";
     const [kind, symbol, state, does, dead] = this.state === "closed" ? ["", "mic", "Open your microphone", "The browser asks you once. You begin muted.", false]
       : this.state === "elsewhere" ? ["", "micoff", "You speak in another tab", "Press to speak here instead.", false]
         : this.state === "opening" ? ["", "mic", "Waiting for the browser", "Allow the microphone to go on.", true]
@@ -252,7 +255,7 @@ export class Speaker extends EventTarget {
             : this.state === "lost" ? ["", "micoff", "Finding the stage again", "Your seat is kept. Nothing to press.", true]
               : this.byHost ? ["", "micoff", "Muted by the host", "You can talk again when the host allows it.", true]
                 : this.muted && this.#unheard ? ["unheard", "micoff", "You talk, but you are muted", `Press to be heard${M}`, false]
-                  : this.muted ? ["", "micoff", "You are muted", `Press to talk${M}${this.keys ? ", or hold Space" : ""}`, false]
+                  : this.muted ? ["", "micoff", "You are muted", `Press to talk${M}${keys ? ", or hold Space" : ""}`, false]
                     : this.live ? ["air", "mic", "You are on air", `Press to mute${M}`, false]
                       : ["air", "mic", "Your microphone is open", `Only the stage's sound check hears you. Press to mute${M}`, false];
     const name = `mic ${kind}`.trim();

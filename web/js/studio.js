@@ -93,7 +93,7 @@ const row = (space) => {
   const refused = (does) => async () => { try { await does(); await look(); } catch (error) { toast(error.message); } };
   const when = space.live_at ?? space.starts_at;
   return el("li", { class: "entry" },
-    el("p", { class: "when" }, el("b", { class: "row" }, space.phase === "live" ? el("span", { class: "lamp dot", "aria-hidden": "true" }) : null, PHASES[space.phase]), when ? `${moment(when, "weekday")}, ${moment(when, "clock")}` : "no time yet"),
+    el("p", { class: "when" }, el("b", { class: "row" }, space.phase === "live" ? el("span", { class: "lamp dot", "aria-hidden": "true" }) : null, PHASES[space.phase]), when ? moment(when, "short") : "no time yet"),
     el("div", {}, el("h3", {}, el("a", { href: `/studio/${space.id}` }, space.title)),
       el("p", { class: "soft small" }, [space.listed ? "Listed" : "Unlisted", running ? `${plural(space.listening, "listener")} now` : null, space.record ? (space.recording && !space.recording.deleted ? "recording kept" : "recorded") : "not recorded"].filter(Boolean).join(" · ")),
       el("div", { class: "btns" },

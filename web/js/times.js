@@ -5,6 +5,7 @@ const clock = new Intl.DateTimeFormat(zone, { hour: "2-digit", minute: "2-digit"
 const day = new Intl.DateTimeFormat(zone, { day: "numeric", month: "short" });
 const date = new Intl.DateTimeFormat(zone, { day: "numeric", month: "long", year: "numeric" });
 const weekday = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "short" });
+const short = new Intl.DateTimeFormat(zone, { weekday: "short", day: "numeric", month: "short" });
 const long = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "long" });
 const plain = (words) => words.replace(",", "");
 
@@ -12,6 +13,7 @@ const STYLES = {
   clock: (at) => clock.format(at),
   near: (at) => (at.toDateString() === new Date().toDateString() ? clock.format(at) : day.format(at)),
   date: (at) => date.format(at),
+  short: (at) => `${plain(short.format(at))}, ${clock.format(at)}`,
   weekday: (at) => plain(weekday.format(at)),
   when: (at) => `${plain(long.format(at))} at ${clock.format(at)}`,
 };

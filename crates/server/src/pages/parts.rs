@@ -132,9 +132,9 @@ pub(super) fn stage(space: &Space) -> Markup {
         section class="stage" aria-labelledby="onstage" {
             div class="head" {
                 h2 id="onstage" { @if running { "On stage" } @else { "Who speaks" } }
-                span class="soft" { span id="places" { (people.len()) } " of " (SPEAKERS_MAX) " places" span id="hands" {
+                @if running { span class="soft" { span id="places" { (people.len()) } " of " (SPEAKERS_MAX) " places" span id="hands" {
                     @if !space.hands.is_empty() { " · " (hands(space.hands.len())) }
-                } }
+                } } }
             }
             ul class="plates" id="plates" { @for (id, person) in &people { (plate(*id, person, running)) } }
             div class="plank" {}

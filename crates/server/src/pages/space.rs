@@ -146,6 +146,9 @@ fn posted(space: &Space, now: UnixMillis) -> Markup {
                     noscript { p class="small soft" { "This page looks again every " (REFRESH_S) " seconds, and then shows the sound." } }
                     (share(space))
                 }
+            }
+            div class="stack loose" {
+                @if !parts::on_stage(space).is_empty() { (parts::stage(space)) }
                 section class="stack tight" aria-labelledby="what" {
                     h2 id="what" { "What this link will do" }
                     ul class="plain small" {
@@ -155,7 +158,6 @@ fn posted(space: &Space, now: UnixMillis) -> Markup {
                     }
                 }
             }
-            div class="stack loose" { (parts::stage(space)) }
         }
     }
 }

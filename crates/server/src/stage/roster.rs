@@ -90,9 +90,7 @@ impl Roster {
             .recording
             .as_ref()
             .filter(|recording| !recording.deleted && space.phase == Phase::Ended);
-        let people: Vec<OnStage> = seated()
-            .map(|(id, person)| on_stage(*id, person, live.sources))
-            .collect();
+        let people = hosts_first(seated().map(|(id, person)| on_stage(*id, person, live.sources)));
         Self {
             v: 1,
             id: space.id.as_str().to_owned(),
@@ -146,6 +144,13 @@ impl Roster {
         // Strings and numbers only: this cannot fail.
         serde_json::to_vec(self).map_or_else(|_| Bytes::from_static(b"{}"), Bytes::from)
     }
+}
+
+/// The order in which plates stand, here and on the pages that the server writes.
+fn hosts_first(people: impl Iterator<Item = OnStage>) -> Vec<OnStage> {
+    let mut people: Vec<_> = people.collect();
+    people.sort_by_key(|person| std::cmp::Reverse(person.role));
+    people
 }
 
 fn reactions(counts: Counts) -> Option<Reactions> {
