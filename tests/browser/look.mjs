@@ -218,7 +218,7 @@ if (process.env.PICTURES) await test("the README's pictures", async () => {
     await settled(page);
     await page.screenshot({ path: join(process.env.PICTURES, `${name}.png`) });
   };
-  await host.keyboard.press("?");
+  await host.click("#keys");
   await host.check("dialog input[type=checkbox]");
   await host.keyboard.press("Escape");
   await host.fill("#inv-name", "");

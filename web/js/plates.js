@@ -50,7 +50,7 @@ export const drawStage = (api, studio, host) => {
     const role = one.role === "host" ? "host" : one.role === "co-host" ? "co-host" : "";
     const word = state.word === "Muted" && !me ? "Muted, by own choice" : state.word;
     const first = [me ? "You" : "", role].filter(Boolean).join(" · ");
-    text(small, [state.kind === "speaking" && !me ? word : first ? `${first[0].toUpperCase()}${first.slice(1)} · ${word[0].toLowerCase()}${word.slice(1)}` : word, live && one.seat === "taken" ? quality(one.quality) : ""].filter(Boolean).join(" · "));
+    text(small, [state.kind === "speaking" && !me ? word : first ? `${first[0].toUpperCase()}${first.slice(1)} · ${word[0].toLowerCase()}${word.slice(1)}` : word, live && one.seat === "taken" && !me ? quality(one.quality) : ""].filter(Boolean).join(" · "));
     actions(row.lastChild, api, one, me, host);
   });
 };

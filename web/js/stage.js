@@ -123,7 +123,7 @@ const build = () => {
       el("button", { class: "btn slim", type: "button", id: "lock", "aria-pressed": "false", onclick: () => post("lock", { locked: !studio.space.stage_locked }) }, icon("lock"), el("span", {}, "Lock stage")),
       el("button", { class: "btn slim", type: "button", onclick: () => { $("in").scrollIntoView({ block: "center" }); $("inv-name").focus(); } }, icon("link"), "Invite")) : null),
     el("ul", { class: "plates", id: "plates" }), el("div", { class: "plank" }), el("p", { class: "small soft", id: "nobody" }, "Nobody is on stage yet."),
-    el("p", { class: "small", id: "reacted", hidden: true }, el("b", {}), el("span", { class: "soft" }, " presses in the last 10 seconds")));
+    el("p", { class: "small", id: "reacted", hidden: true }, el("b", {}), el("span", { class: "soft" }, " pressed in the last 10 seconds")));
   const hands = el("section", { class: "stage hands", "aria-labelledby": "ha" }, el("div", { class: "head" }, el("h2", { id: "ha", tabindex: -1 }, "Hands"), el("span", { class: "soft", id: "hand-count" })),
     el("ol", { class: "plates", id: "hand-list" }), el("div", { class: "plank" }), el("p", { class: "small soft", id: "no-hands" }, "Listeners raise a hand on their own page."), el("p", { class: "small soft", id: "more-hands" }));
   const check = may ? checkPanel(api, speaker, me) : el("section", { class: "panel stack" }, el("h2", {}, "You run this as operator"),

@@ -87,6 +87,12 @@ const draw = () => {
   $("bill").replaceChildren(...(spaces.length ? spaces.map(row) : [el("li", { class: "entry soft" }, "No space yet. Make the first one.")]));
 };
 
+const recorded = (space) => {
+  if (space.phase === "cancelled") return null;
+  if (space.phase === "ended") return space.recording && !space.recording.deleted ? "recording kept" : "no recording";
+  return space.record ? (space.phase === "live" ? "being recorded" : "will be recorded") : "not recorded";
+};
+
 const row = (space) => {
   const running = space.phase === "open" || space.phase === "live";
   const act = (name, words, does, kind = "") => el("button", { class: `btn slim ${kind}`, type: "button", "data-key": `${space.id}-${name}`, onclick: does }, words, el("span", { class: "vh" }, `: ${space.title}`));
@@ -95,7 +101,7 @@ const row = (space) => {
   return el("li", { class: "entry" },
     el("p", { class: "when" }, el("b", { class: "row" }, space.phase === "live" ? el("span", { class: "lamp dot", "aria-hidden": "true" }) : null, PHASES[space.phase]), when ? moment(when, "short") : "no time yet"),
     el("div", {}, el("h3", {}, el("a", { href: `/studio/${space.id}` }, space.title)),
-      el("p", { class: "soft small" }, [space.listed ? "Listed" : "Unlisted", running ? `${plural(space.listening, "listener")} now` : null, space.record ? (space.recording && !space.recording.deleted ? "recording kept" : "recorded") : "not recorded"].filter(Boolean).join(" · ")),
+      el("p", { class: "soft small" }, [space.listed ? "Listed" : "Unlisted", running ? `${plural(space.listening, "listener")} now` : null, recorded(space)].filter(Boolean).join(" · ")),
       el("div", { class: "btns" },
         el("a", { class: "btn slim", href: `/studio/${space.id}`, "data-key": `${space.id}-studio` }, "Studio", el("span", { class: "vh" }, ` of ${space.title}`)),
         el("a", { class: "btn slim", href: space.page, "data-key": `${space.id}-page` }, "Page", el("span", { class: "vh" }, ` of ${space.title}`)),

@@ -209,7 +209,6 @@ fn running(space: &Space, listening: u64, now: UnixMillis) -> Markup {
                     p class="small soft" id="hand-says" { "To be called you need a microphone. Nobody hears you until the host accepts and you press the button yourself." }
                     @if live { (reactions()) }
                 }
-                (share(space))
             }
             div class="stack loose" {
                 (parts::stage(space))
@@ -221,6 +220,7 @@ fn running(space: &Space, listening: u64, now: UnixMillis) -> Markup {
                         li { a class="grow" href={ "/s/" (space.id) "/live.mp4" } { "MP4 stream" } span class="soft" { "browsers, phones" } }
                     }
                 }
+                (share(space))
             }
         }
     }
