@@ -1,6 +1,7 @@
 // How the pages look and are used: every page in its states, small and large, light and dark, zoomed, without colours of
-// its own, by keyboard alone. With PICTURES=folder the README's pictures are made as well.
+// its own, by keyboard alone. `PICTURES=docs/pictures node tests/browser/look.mjs` makes the README's pictures as well.
 
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { barriers, openChromium } from "./browsers.mjs";
 import { until } from "./house.mjs";
@@ -216,7 +217,10 @@ if (process.env.PICTURES) await test("the README's pictures", async () => {
     await page.emulateMedia({ colorScheme });
     await page.evaluate(() => { document.activeElement?.blur(); scrollTo(0, 0); document.querySelector("#toast")?.remove(); });
     await settled(page);
-    await page.screenshot({ path: join(process.env.PICTURES, `${name}.png`) });
+    const whole = join(folder, `${name}.png`);
+    await page.screenshot({ path: whole });
+    // 128 colours are all that these pages have; the pictures stay small enough for a README.
+    execFileSync("ffmpeg", ["-v", "error", "-y", "-i", whole, "-vf", "split[a][b];[a]palettegen=max_colors=128:stats_mode=full[p];[b][p]paletteuse=dither=none", "-compression_level", "100", join(process.env.PICTURES, `${name}.png`)]);
   };
   await host.click("#keys");
   await host.check("dialog input[type=checkbox]");
