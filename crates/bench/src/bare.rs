@@ -3,11 +3,12 @@
 
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::process::LIFE;
 use crate::tls;
@@ -23,10 +24,11 @@ const HEAD_BYTES: usize = 1_024;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Sockets that the accepting loop holds before it closes the oldest, which has its answer by then.
 const HELD_MAX: usize = 4_096;
+const BACKLOG: i32 = 4_096;
 
 /// `send()` over a list of sockets, once a second. Somebody else's thread fills the list.
 pub(crate) fn carry(address: &str) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address)?;
+    let listener = listen(address)?;
     let newcomers: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
     let door = Arc::clone(&newcomers);
     std::thread::spawn(move || {
@@ -56,7 +58,7 @@ pub(crate) fn carry(address: &str) -> anyhow::Result<()> {
 
 /// Accepts, one after another, plain or with TLS.
 pub(crate) fn accept(address: &str, tls: Option<&tls::Files>) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address)?;
+    let listener = listen(address)?;
     let config = tls.map(tls::server).transpose()?;
     let begun = Instant::now();
     let mut held = VecDeque::with_capacity(HELD_MAX + 1);
@@ -75,6 +77,14 @@ pub(crate) fn accept(address: &str, tls: Option<&tls::Files>) -> anyhow::Result<
         }
     }
     Ok(())
+}
+
+/// With room for as many newcomers as the edge has.
+fn listen(address: &str) -> anyhow::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    socket.bind(&address.parse::<SocketAddr>()?.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }
 
 fn answer(stream: &mut TcpStream) -> anyhow::Result<()> {

@@ -12,8 +12,8 @@ use hustings::live::{Directory, Rings, SpaceHandle};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Phase, Recorded, Space};
-use hustings_media::fanout::Ring;
 use hustings_media::fanout::ring::CutPage;
+use hustings_media::fanout::{CadenceBounds, Ring};
 use hustings_media::limits::{PAGE_SAMPLES, RING_PAGES_MAX, SAMPLE_RATE};
 use hustings_media::time::{Epoch, MediaTime};
 
@@ -23,31 +23,33 @@ use crate::tls;
 
 const PAGES_PER_S: usize = (SAMPLE_RATE as u64 / PAGE_SAMPLES) as usize;
 
-/// Serves the space `bench` until its life is over. The pages of `gulp` come at once, so that each listener is
-/// written to once in that time, as at a cadence of the same length.
-pub(crate) fn serve(address: &str, gulp: Duration, tls: Option<&tls::Files>) -> anyhow::Result<()> {
+/// Serves the space `bench` until its life is over, at a fixed cadence.
+pub(crate) fn serve(
+    address: &str,
+    cadence_ms: u64,
+    tls: Option<&tls::Files>,
+) -> anyhow::Result<()> {
     let directory = Arc::new(Directory::default());
+    let fixed = CadenceBounds::new(cadence_ms, cadence_ms).context("a cadence out of bounds")?;
+    directory.pace.set_bounds(fixed);
     let ring = open_space(&directory)?;
     let config = EdgeConfig {
-        abuse: AbuseConfig::default(),
-        connections_max: u64::MAX,
         listen: address.parse()?,
         tls: tls.map(|files| (files.cert.clone(), files.key.clone())),
         shards: 1,
+        connections_max: u64::MAX,
+        abuse: AbuseConfig::default(),
     };
     let edge = Edge::start(config, directory, axum::Router::new(), Clock::start())?;
-    let pages = PAGES_PER_S * usize::try_from(gulp.as_millis())? / 1_000;
     let begun = Instant::now();
     let (mut due, mut number) = (begun, 0);
     for _ in 0..RING_PAGES_MAX {
         number = push(&ring, number);
     }
     while begun.elapsed() < LIFE {
-        due += gulp;
+        due += Duration::from_secs(1) / PAGES_PER_S as u32;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        for _ in 0..pages {
-            number = push(&ring, number);
-        }
+        number = push(&ring, number);
     }
     edge.stop();
     Ok(())

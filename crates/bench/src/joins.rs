@@ -10,7 +10,7 @@ use crate::tls;
 /// Joins of one plain burst, where open files allow so many.
 const BURST: usize = 16_000;
 /// Joins of one burst with TLS: the driver pays for a handshake too.
-const SEALED_BURST: usize = 4_000;
+const SEALED_BURST: usize = 2_000;
 /// Joins asked of Icecast, which lets in some dozens a second.
 const ICECAST_BURST: usize = 1_000;
 /// Bursts of each server; the median counts.

@@ -4,6 +4,7 @@
 mod bare;
 mod carry;
 mod driver;
+mod ear;
 mod edge;
 mod joins;
 mod planes;
@@ -11,12 +12,10 @@ mod process;
 mod table;
 mod tls;
 
-use std::time::Duration;
-
 use anyhow::{Context as _, bail};
 
-const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [carry] [joins] [tls]
-       (its own servers: bare ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS GULP-MS [CERT KEY])";
+const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [carry] [joins] [tls] [ear]
+       (its own servers: bare ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,9 +24,9 @@ fn main() -> anyhow::Result<()> {
         ["measure", binary, parts @ ..] => measure(binary, parts),
         ["bare", address] => bare::carry(address),
         ["accept", address, files @ ..] => bare::accept(address, files_of(files).as_ref()),
-        ["edge", address, gulp, files @ ..] => {
-            let gulp = Duration::from_millis(gulp.parse().context("milliseconds")?);
-            edge::serve(address, gulp, files_of(files).as_ref())
+        ["edge", address, cadence, files @ ..] => {
+            let cadence_ms = cadence.parse().context("milliseconds")?;
+            edge::serve(address, cadence_ms, files_of(files).as_ref())
         }
         _ => bail!(USAGE),
     }
@@ -45,11 +44,12 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 4] = [
+    let all: [Part<'_>; 5] = [
         ("planes", &planes::report),
         ("carry", &carry::report),
         ("joins", &|table| joins::plain(table, binary)),
         ("tls", &|table| joins::sealed(table, binary)),
+        ("ear", &|table| ear::report(table, binary)),
     ];
     for (name, part) in all {
         if parts.is_empty() || parts.contains(&name) {
