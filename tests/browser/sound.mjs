@@ -32,6 +32,17 @@ export const writeTones = (path, tones) => {
   writeFileSync(path, wav);
 };
 
+/** A WAV file with one tone; whole waves in `seconds`, so that it has no seam when it is played again and again. */
+export const writeTone = (path, hz, seconds) => {
+  const count = seconds * RATE, wav = Buffer.alloc(44 + count * 2);
+  wav.write("RIFF"); wav.writeUInt32LE(36 + count * 2, 4); wav.write("WAVEfmt ", 8);
+  wav.writeUInt32LE(16, 16); wav.writeUInt16LE(1, 20); wav.writeUInt16LE(1, 22);
+  wav.writeUInt32LE(RATE, 24); wav.writeUInt32LE(RATE * 2, 28); wav.writeUInt16LE(2, 32); wav.writeUInt16LE(16, 34);
+  wav.write("data", 36); wav.writeUInt32LE(count * 2, 40);
+  for (let i = 0; i < count; i += 1) wav.writeInt16LE(Math.round(Math.sin((2 * Math.PI * hz * i) / RATE) * 9000), 44 + i * 2);
+  writeFileSync(path, wav);
+};
+
 /** Decodes a file or an address with ffmpeg: {pcm, rate, complaints}. */
 export const decode = (from, seconds, ...options) => new Promise((done, failed) => {
   const limit = seconds ? ["-t", String(seconds)] : [];
@@ -62,6 +73,56 @@ const share = (pcm, rate, from, to, hz) => {
   }
   const energy = one * one + two * two - turn * one * two;
   return power === 0 ? 0 : (2 * energy) / (power * (to - from));
+};
+
+/** Seconds of one look at a tone's level and phase: whole waves of every tone that is a multiple of 40 Hz. */
+const STEADY_LOOK_S = 0.025;
+
+/** How steady one tone sounds from its first sample on: `silentMs` is the longest silence; `level` the lowest and highest level
+ * as a share of the middle one; `turn` the largest jump of the phase between two looks, in radians; `share` what is the tone. */
+export const steadiness = ({ pcm, rate }, hz) => {
+  const first = pcm.findIndex((x) => Math.abs(x) > SILENCE);
+  const whole = first < 0 ? pcm : pcm.subarray(first);
+  let silent = 0, longest = 0, silentAt = 0;
+  for (let i = 0; i < whole.length; i += 1) {
+    silent = Math.abs(whole[i]) < SILENCE ? silent + 1 : 0;
+    if (silent > longest) { longest = silent; silentAt = i / rate; }
+  }
+  // The element may fade in.
+  const steady = whole.subarray(Math.round(rate / 2)), step = Math.round(STEADY_LOOK_S * rate);
+  const levels = [];
+  let last = null, turn = 0, turnAt = 0, tone = 0;
+  for (let from = 0; from + step <= steady.length; from += step) {
+    let re = 0, im = 0;
+    for (let i = from; i < from + step; i += 1) {
+      const angle = (2 * Math.PI * hz * i) / rate;
+      re += steady[i] * Math.cos(angle); im += steady[i] * Math.sin(angle);
+    }
+    const phase = Math.atan2(im, re);
+    const moved = last === null ? 0 : Math.abs(Math.atan2(Math.sin(phase - last), Math.cos(phase - last)));
+    if (moved > turn) { turn = moved; turnAt = from / rate; }
+    last = phase;
+    const level = rms(steady.subarray(from, from + step));
+    levels.push(level);
+    tone += level && ((Math.hypot(re, im) / step) * Math.SQRT2 / level) ** 2;
+  }
+  const sorted = [...levels].sort((a, b) => a - b), middle = sorted[sorted.length >> 1] || 1;
+  return {
+    seconds: whole.length / rate, silentMs: (longest / rate) * 1000, silentAt, level: [(sorted[0] ?? 0) / middle, (sorted.at(-1) ?? 0) / middle],
+    turn, turnAt, share: tone / Math.max(1, levels.length),
+  };
+};
+
+/** No silence of 20 ms, no jump of level or phase, for at least `seconds`. */
+export const assertSteady = (sound, hz, seconds) => {
+  const heard = steadiness(sound, hz);
+  const words = JSON.stringify(heard);
+  if (heard.seconds < seconds) throw new Error(`only ${heard.seconds} s were heard, not ${seconds}: ${words}`);
+  if (heard.silentMs >= 20) throw new Error(`it was silent: ${words}`);
+  if (heard.level[0] < 0.7 || heard.level[1] > 1.4) throw new Error(`the level jumped: ${words}`);
+  if (heard.turn > 0.7) throw new Error(`the tone jumped: ${words}`);
+  if (heard.share < 0.95) throw new Error(`it was not the tone: ${words}`);
+  return heard;
 };
 
 /** Stretches in which one of `tones` stands out: [{tone: index, at, for}] in seconds. */

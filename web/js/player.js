@@ -10,6 +10,9 @@ const FAST_AT = 0.3, JUMP_AT = 3;
 /** Seconds in store beside one cadence, for what the network does. */
 const RESERVE = 0.2;
 const FAST = 1.03, SLOW = 0.95;
+/** The pace after it has been changed once: a browser that goes back to 1 leaves its stretching with a small skip, which a tone
+ * makes heard. Within an hour this is a third of a second. */
+const EVEN = 0.9999;
 const LOOK_MS = 100;
 /** Asides that wait for their sound to be heard; when there are more, the oldest are let go. */
 const ASIDES_MAX = 500;
@@ -273,8 +276,8 @@ export class Player extends EventTarget {
       this.#audio.currentTime = ranges.end(ranges.length - 1) - target;
       this.#seen = [];
     } else if (peak > target + FAST_AT || (rate > 1 && peak > target + 0.05)) this.#pace(FAST);
-    else if (peak < this.#cadence + 0.05 || (rate < 1 && peak < target)) this.#pace(SLOW);
-    else this.#pace(1);
+    else if (peak < this.#cadence + 0.05 || (rate === SLOW && peak < target)) this.#pace(SLOW);
+    else this.#pace(rate === 1 ? 1 : EVEN);
   }
 
   #pace(rate) {

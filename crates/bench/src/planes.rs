@@ -19,6 +19,8 @@ use crate::table::{Bound, Table};
 const TICKS: u64 = 1_000;
 /// Ticks between two rosters.
 const ROSTER_EVERY: u64 = 25;
+/// Ticks between two messages of levels.
+const LEVELS_EVERY: u64 = 10;
 
 pub(crate) fn report(table: &mut Table) -> anyhow::Result<()> {
     full_stage(table, &speech())?;
@@ -100,6 +102,9 @@ fn overhead(table: &mut Table) {
         for tick in 0..TICKS {
             if tick % ROSTER_EVERY == 0 {
                 packer.roster(roster);
+            }
+            if tick % LEVELS_EVERY == 0 {
+                packer.levels(&[7, 1, 0x70 | (tick % 10) as u8, 0x10]);
             }
             sound += PACKET.len();
             let media_time = MediaTime(tick * TICK_SAMPLES as u64);

@@ -72,9 +72,77 @@ pub(super) fn start_behind<'a>(
     found
 }
 
+/// How much a player wants that takes its bytes in blocks and waits for the whole of each.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocks {
+    /// Bytes of one block.
+    pub bytes: u64,
+    /// Samples that must be on the way beyond one block: what may pass until more comes.
+    pub beyond: u64,
+    /// Samples at least, and at most: sound of which these do not fill a block gets the least.
+    pub least: u64,
+    pub most: u64,
+}
+
+/// Sequence of the newest start mark from which a whole block and what must be beyond it are to be had; nothing when
+/// there is none. `pages` come newest first.
+pub(super) fn start_with_blocks<'a>(
+    newest_first: impl Iterator<Item = &'a Page>,
+    blocks: Blocks,
+) -> Option<u64> {
+    let (mut sound, mut bytes) = (0_u64, 0_u64);
+    for page in newest_first {
+        if sound >= blocks.beyond {
+            bytes += page.bytes.len() as u64;
+        }
+        sound += u64::from(page.duration);
+        if sound > blocks.most {
+            return None;
+        }
+        if page.start && sound >= blocks.least && bytes >= blocks.bytes {
+            return Some(page.sequence);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::time::{Epoch, MediaTime};
+
+    #[test]
+    fn a_burst_of_blocks_holds_one_and_what_is_beyond() {
+        let pages = |count: u64, length: usize| -> Vec<Page> {
+            let page = |sequence| Page {
+                epoch: Epoch(1),
+                sequence,
+                media_time: MediaTime(sequence * 4_800),
+                duration: 4_800,
+                start: sequence % 2 == 0,
+                bytes: Bytes::from(vec![0; length]),
+            };
+            (0..count).map(page).collect()
+        };
+        let blocks = Blocks {
+            bytes: 1_000,
+            beyond: 3 * 4_800,
+            least: 5 * 4_800,
+            most: 50 * 4_800,
+        };
+        let start = |pages: &[Page]| start_with_blocks(pages.iter().rev(), blocks);
+        // Three pages beyond and ten of the block, from the next start mark before that.
+        assert_eq!(start(&pages(100, 100)), Some(86));
+        assert_eq!(
+            start(&pages(100, 1_000)),
+            Some(94),
+            "never less than the least"
+        );
+        assert_eq!(start(&pages(100, 1)), None, "no burst fills a block");
+        assert_eq!(start(&pages(10, 100)), None, "the ring is too young");
+    }
 
     #[test]
     fn a_second_skip_soon_after_the_first_is_one_too_many() {

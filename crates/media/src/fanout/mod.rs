@@ -8,4 +8,5 @@ pub mod ring;
 pub mod shard;
 
 pub use cadence::{Cadence, CadenceBounds};
+pub use lag::Blocks;
 pub use ring::{Cursor, Ring};

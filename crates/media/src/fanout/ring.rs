@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::lag::start_behind;
+use super::lag::{Blocks, start_behind, start_with_blocks};
 use crate::page::Page;
 use crate::time::{Epoch, MediaTime};
 
@@ -145,6 +145,18 @@ impl Ring {
             sequence,
             offset: 0,
         }
+    }
+
+    /// Cursor for a player that takes its bytes in blocks; as `cursor_behind(blocks.least)` where no block can be filled.
+    pub fn cursor_for_blocks(&self, blocks: Blocks) -> Cursor {
+        let found = start_with_blocks(self.lock().kept.iter().rev(), blocks);
+        found.map_or_else(
+            || self.cursor_behind(blocks.least),
+            |sequence| Cursor {
+                sequence,
+                offset: 0,
+            },
+        )
     }
 
     pub fn standing(&self, cursor: Cursor) -> Standing {

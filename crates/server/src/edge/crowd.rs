@@ -8,13 +8,17 @@ use std::sync::atomic::Ordering::Relaxed;
 use bytes::{Bytes, BytesMut};
 use hustings_control::ids::SpaceId;
 use hustings_media::fanout::shard::{Cadence, Leave, ListenerKey, RingKey, Shard};
+use hustings_media::fanout::{Blocks, Cursor, Ring};
 use hustings_media::limits::SAMPLE_RATE;
 use hustings_media::time::Now;
 
 use super::answers;
 use super::counters::{ShardCounters, add};
 use super::head::{Burst, Container};
-use super::limits::{BURST_LONG_MS, BURST_SHORT_MS, BURST_SPARE_MS, LISTENERS_MAX, RINGS_MAX};
+use super::limits::{
+    BURST_BLOCK_BYTES, BURST_LONG_MS, BURST_LONG_MS_MAX, BURST_SHORT_MS, BURST_SPARE_MS,
+    LISTENERS_MAX, RINGS_MAX,
+};
 use super::socket::ListenerSocket;
 use super::sound::Place;
 use crate::clock::Clock;
@@ -69,7 +73,7 @@ impl Crowd {
         let (Some(attached), Some(ring)) = (self.attached.get(&key), place.ring()) else {
             return Err(socket);
         };
-        let cursor = ring.cursor_behind(self.burst_samples(burst));
+        let cursor = self.cursor(ring, burst);
         let listener = self
             .shard
             .join(key, cursor, attached.opening.clone(), socket, now)?;
@@ -158,14 +162,21 @@ impl Crowd {
         Some(key)
     }
 
-    /// What the newcomer's cadence asks for, announced or used, and never less.
-    fn burst_samples(&self, burst: Burst) -> u64 {
-        let asked = match burst {
-            Burst::Long => BURST_LONG_MS,
-            Burst::Short => BURST_SHORT_MS,
-        };
-        let ms = asked.max(self.cadence.announced_ms() + BURST_SPARE_MS);
-        ms * u64::from(SAMPLE_RATE) / 1_000
+    /// Where a newcomer begins: the burst fits the cadence it will have. A plain element cannot be told of a wider one later,
+    /// so it gets what the widest takes; our own player stretches.
+    fn cursor(&self, ring: &Ring, burst: Burst) -> Cursor {
+        let samples = |ms: u64| ms * u64::from(SAMPLE_RATE) / 1_000;
+        match burst {
+            Burst::Short => ring.cursor_behind(samples(
+                BURST_SHORT_MS.max(self.cadence.announced_ms() + BURST_SPARE_MS),
+            )),
+            Burst::Long => ring.cursor_for_blocks(Blocks {
+                bytes: BURST_BLOCK_BYTES,
+                beyond: samples(Cadence::MS_MAX + BURST_SPARE_MS),
+                least: samples(BURST_LONG_MS),
+                most: samples(BURST_LONG_MS_MAX),
+            }),
+        }
     }
 
     fn gone(&self, ring: RingKey, why: Leave, socket: ListenerSocket) {

@@ -103,8 +103,13 @@ pub(super) const SEND_BUFFER_BYTES: usize = 65_536;
 /// Plain bytes that rustls may hold for one listener before it is written to the socket; more must wait.
 pub(super) const TLS_BUFFER_BYTES: usize = 32_768;
 
-/// Milliseconds of the long burst: plain `<audio>` elements start when they hold some seconds.
+/// Milliseconds of the long burst at least: plain `<audio>` elements start when they hold some seconds.
 pub(super) const BURST_LONG_MS: u64 = 5_000;
+/// Milliseconds at most, for sound of few bytes.
+pub(super) const BURST_LONG_MS_MAX: u64 = 20_000;
+/// Bytes. Chromium's plain element takes its bytes in blocks of 32 KiB and plays none before it is whole; with less than one
+/// block and the widest cadence in store it was silent at the end of each block.
+pub(super) const BURST_BLOCK_BYTES: u64 = 32_768;
 /// Milliseconds of the short burst, for our own player; never less than the cadence needs, see `BURST_SPARE_MS`.
 pub(super) const BURST_SHORT_MS: u64 = 400;
 /// Milliseconds a short burst holds beyond the cadence, so that the next sweep comes before the sound ends.
