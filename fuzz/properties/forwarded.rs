@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hustings::edge::proxy::{ProxyConfig, client_address};
 
 /// Each line is the value of one header.
-pub fn check(data: &[u8]) {
+pub(crate) fn check(data: &[u8]) {
     let config = ProxyConfig {
         trusted: vec!["10.0.0.0/8".parse().expect("a prefix")],
         protocol: false,

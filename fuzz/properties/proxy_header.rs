@@ -4,7 +4,7 @@ use hustings::edge::proxy::parse_proxy;
 
 const BYTES_MAX: usize = 536;
 
-pub fn check(data: &[u8]) {
+pub(crate) fn check(data: &[u8]) {
     match parse_proxy(data) {
         Ok(Some(header)) => {
             assert!((16..=BYTES_MAX).contains(&header.len) && header.len <= data.len());

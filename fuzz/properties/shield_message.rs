@@ -3,7 +3,7 @@
 
 use hustings::shield::message::Message;
 
-pub fn check(data: &[u8]) {
+pub(crate) fn check(data: &[u8]) {
     let Ok(message) = Message::parse(data) else {
         return;
     };

@@ -9,6 +9,8 @@ pub use file::with_file;
 use hustings_media::fanout::Cadence;
 use ipnet::IpNet;
 
+use crate::edge::CONNECTIONS_PER_S_DEFAULT;
+
 /// Live audio spaces that stay up.
 #[derive(Debug, clap::Parser)]
 #[command(
@@ -79,6 +81,10 @@ pub struct Serve {
     /// Connections of trusted proxies to the public listener begin with a PROXY header (version 2).
     #[arg(long, requires = "trusted_proxies")]
     pub proxy_protocol: bool,
+    /// New connections a second from one IPv4 /24 or IPv6 /48, ten times as many at once, before further ones are closed
+    /// unread; a third for an IPv6 /56, a tenth for a /64. Raise it for a mobile network behind few addresses.
+    #[arg(long, default_value_t = CONNECTIONS_PER_S_DEFAULT, value_parser = clap::value_parser!(u32).range(1..))]
+    pub prefix_connections: u32,
     /// Socket of a running `hustings shield`, which drops repeat offenders in the kernel. Default: none are.
     #[arg(long, value_name = "SOCKET")]
     pub shield: Option<PathBuf>,

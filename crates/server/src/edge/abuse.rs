@@ -7,15 +7,28 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use axum::http::HeaderMap;
 
 use super::counters::{ShardCounters, add};
+use super::limits::CONNECTIONS_PER_S_DEFAULT;
 use super::proxy::{self, ProxyConfig};
 use crate::config::Serve;
 use crate::shield::{Offence, Offenders, Shield};
 
 /// Proxies that are believed, and where offences go. By default there is neither.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AbuseConfig {
     pub proxies: Arc<ProxyConfig>,
     pub offenders: Offenders,
+    /// New connections a second from one /24 to the node; other prefixes in proportion.
+    pub connections_per_s: u32,
+}
+
+impl Default for AbuseConfig {
+    fn default() -> Self {
+        Self {
+            proxies: Arc::default(),
+            offenders: Offenders::off(),
+            connections_per_s: CONNECTIONS_PER_S_DEFAULT,
+        }
+    }
 }
 
 impl AbuseConfig {
@@ -27,6 +40,7 @@ impl AbuseConfig {
         Self {
             proxies: Arc::new(proxies),
             offenders: shield.offenders(),
+            connections_per_s: config.prefix_connections,
         }
     }
 }
@@ -52,6 +66,8 @@ pub enum Abuse {
     BadHandshake,
     /// Its body came slower than the least rate.
     SlowBody,
+    /// It took its answer slower than the least rate.
+    SlowReader,
     /// A trusted proxy's PROXY header was malformed or late.
     BadProxyHeader,
     /// A trusted proxy's X-Forwarded-For was malformed; what could be read of it holds.
@@ -59,7 +75,7 @@ pub enum Abuse {
 }
 
 impl Abuse {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::PrefixRate,
         Self::PrefixCrowded,
         Self::SilentShed,
@@ -69,6 +85,7 @@ impl Abuse {
         Self::HandshakeRate,
         Self::BadHandshake,
         Self::SlowBody,
+        Self::SlowReader,
         Self::BadProxyHeader,
         Self::BadForwarded,
     ];
@@ -85,6 +102,7 @@ impl Abuse {
             Self::HandshakeRate => "handshake_rate",
             Self::BadHandshake => "bad_handshake",
             Self::SlowBody => "slow_body",
+            Self::SlowReader => "slow_reader",
             Self::BadProxyHeader => "bad_proxy_header",
             Self::BadForwarded => "bad_forwarded",
         }
@@ -96,6 +114,7 @@ impl Abuse {
             Self::PrefixCrowded | Self::Silent => Offence::Silent,
             Self::SlowHead => Offence::SlowHead,
             Self::SlowBody => Offence::SlowBody,
+            Self::SlowReader => Offence::SlowReader,
             Self::BadHead => Offence::BadHead,
             Self::BadHandshake => Offence::BadHandshake,
             // The shortage is ours, and proxies are trusted.

@@ -12,8 +12,8 @@ use tokio::task::AbortHandle;
 use super::abuse::{Abuse, Caller};
 use super::counters::ShardCounters;
 use super::limits::{
-    CONNECTIONS_BURST_S, CONNECTIONS_PER_S, HANDSHAKE_DEADLINE, HANDSHAKES_BURST_S,
-    HANDSHAKES_PER_S, HANDSHAKES_PER_S_OF_PREFIX, SILENT_MAX, SILENT_MAX_OF_PREFIX,
+    self, CONNECTIONS_BURST_S, HANDSHAKE_DEADLINE, HANDSHAKES_BURST_S, HANDSHAKES_PER_S,
+    HANDSHAKES_PER_S_OF_PREFIX, SILENT_MAX, SILENT_MAX_OF_PREFIX,
 };
 use super::prefixes::Crowding;
 use super::rates::{Pace, Rates};
@@ -28,20 +28,22 @@ pub(super) struct Door {
     handshake_pace: Pace,
 }
 
-impl Default for Door {
-    fn default() -> Self {
+impl Door {
+    /// The door of one shard: connections a second are those of one /24 to this shard.
+    pub(super) fn new(connections_per_s: u32) -> Self {
         Self {
             next: 0,
             silent: HashMap::new(),
             crowding: Crowding::new(SILENT_MAX_OF_PREFIX),
-            connections: Rates::new(CONNECTIONS_PER_S, CONNECTIONS_BURST_S),
+            connections: Rates::new(
+                limits::connections_per_s(connections_per_s),
+                CONNECTIONS_BURST_S,
+            ),
             handshakes: Rates::new(HANDSHAKES_PER_S_OF_PREFIX, HANDSHAKES_BURST_S),
             handshake_pace: Pace::new(HANDSHAKES_PER_S, HANDSHAKES_BURST_S),
         }
     }
-}
 
-impl Door {
     /// The number of the next connection.
     pub(super) fn number(&mut self) -> u64 {
         self.next += 1;
@@ -180,7 +182,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             Self {
-                door: RefCell::default(),
+                door: RefCell::new(Door::new(100)),
                 tasks: LocalSet::new(),
                 counters: Arc::default(),
             }

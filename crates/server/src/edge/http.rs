@@ -27,7 +27,7 @@ use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use super::abuse::Caller;
+use super::abuse::{Abuse, Caller};
 use super::counters::ShardCounters;
 use super::head::SoundRequest;
 use super::limits::{
@@ -119,6 +119,7 @@ pub(super) async fn serve(
     caller: Caller,
 ) -> Ending {
     let parked: Arc<Mutex<Option<SoundRequest>>> = Arc::default();
+    let reader = caller.clone();
     let service = {
         let parked = Arc::clone(&parked);
         service_fn(move |mut request: Request<Incoming>| -> Answering {
@@ -140,7 +141,7 @@ pub(super) async fn serve(
         })
     };
     let io = Rewound::new(before, stream);
-    let flushed = io.flushed();
+    let (flushed, gave_up) = (io.flushed(), io.gave_up());
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(seat.keep_alive())
@@ -171,7 +172,12 @@ pub(super) async fn serve(
             Some(sound) => {
                 Ending::Sound(connection.into_parts().io.into_inner().into_stream(), sound)
             }
-            None => Ending::Closed,
+            None => {
+                if gave_up.load(Relaxed) {
+                    reader.blame(Abuse::SlowReader);
+                }
+                Ending::Closed
+            }
         };
     }
 }

@@ -22,14 +22,18 @@ pub(super) const SILENT_MAX_OF_PREFIX: PerLevel = PerLevel {
     v6_56: 256,
     v6_48: 512,
 };
-/// New connections a second from one prefix to one shard, and seconds' worth of them at once; one more is closed unread.
-/// Ten thousand people behind one address who come within ten seconds are let in.
-pub(super) const CONNECTIONS_PER_S: PerLevel = PerLevel {
-    v4_24: 500,
-    v6_64: 50,
-    v6_56: 200,
-    v6_48: 500,
-};
+/// New connections a second from one prefix to the node, and seconds' worth of them at once; one more is closed unread.
+/// Ten thousand people behind one address who come within ten seconds are let in. `--prefix-connections` sets the first,
+/// and the others in proportion.
+pub const CONNECTIONS_PER_S_DEFAULT: u32 = 1_000;
+pub(super) const fn connections_per_s(v4_24: u32) -> PerLevel {
+    PerLevel {
+        v4_24,
+        v6_64: v4_24.div_ceil(10),
+        v6_56: v4_24.div_ceil(3),
+        v6_48: v4_24,
+    }
+}
 pub(super) const CONNECTIONS_BURST_S: u32 = 10;
 /// TLS handshakes a second of one shard, and seconds' worth of them at once: one costs up to 1 ms (RSA), and a core must
 /// be left for sound. One more waits for its turn before anything is computed; whose turn comes too late is closed.
@@ -92,6 +96,9 @@ pub(super) const KEEP_ALIVE_CROWDED: Duration = Duration::from_secs(3);
 pub(super) const HTTP_BUFFER_MAX: usize = 16_384;
 /// Time a page's reader may take no byte at all; later is closed. Paused players come back by a range.
 pub(super) const WRITE_STALL: Duration = Duration::from_secs(60);
+/// Bytes a second that a page's reader must take on average while the socket is full, once `WRITE_STALL` is used up;
+/// slower is closed. A recording plays at 4,000 bytes a second.
+pub(super) const READ_BYTES_PER_S_MIN: u64 = 512;
 /// Time a refused client gets to take its answer, and bytes of it that are read and thrown away meanwhile.
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) const FAREWELL_BYTES_MAX: usize = 65_536;

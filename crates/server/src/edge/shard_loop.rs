@@ -108,12 +108,15 @@ fn fail_with(ended: Result<(), JoinError>) -> ! {
 async fn shard(seed: ShardSeed) -> io::Result<()> {
     let listener = TcpListener::from_std(seed.listener.try_clone()?)?;
     let (returning, returned) = mpsc::channel(RETURNS_MAX);
+    // The kernel spreads the connections of a prefix evenly.
+    let shards = u32::try_from(seed.room.shards.len()).unwrap_or(u32::MAX);
+    let per_shard = seed.abuse.connections_per_s.div_ceil(shards.max(1));
     let local = Rc::new(Local {
         crowd: RefCell::new(Crowd::new(
             Arc::clone(&seed.counters),
             Arc::clone(&seed.directory.pace),
         )),
-        door: RefCell::default(),
+        door: RefCell::new(Door::new(per_shard)),
         directory: seed.directory,
         pages: seed.pages,
         abuse: seed.abuse,

@@ -16,7 +16,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
-use super::limits::{SEND_BUFFER_BYTES, TLS_BUFFER_BYTES, WRITE_STALL};
+use super::limits::{SEND_BUFFER_BYTES, TLS_BUFFER_BYTES};
+use super::paced::Patience;
 
 /// A connection that still asks.
 pub(super) enum Stream {
@@ -103,12 +104,14 @@ impl AsyncWrite for Stream {
 }
 
 /// A stream whose first bytes were read before. It also tells whether all that was written has been flushed, and gives
-/// up on a peer that takes nothing for `WRITE_STALL`.
+/// up on a peer that takes nothing, or too little.
 pub(super) struct Rewound {
     before: Bytes,
     stream: Stream,
     flushed: Arc<AtomicBool>,
     stalled: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+    gave_up: Arc<AtomicBool>,
 }
 
 impl Rewound {
@@ -118,7 +121,14 @@ impl Rewound {
             stream,
             flushed: Arc::new(AtomicBool::new(true)),
             stalled: None,
+            patience: Patience::default(),
+            gave_up: Arc::default(),
         }
+    }
+
+    /// True when the connection ended because its reader was too slow.
+    pub(super) fn gave_up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.gave_up)
     }
 
     /// True while nothing written is still on its way to the socket.
@@ -132,16 +142,33 @@ impl Rewound {
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, poll: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if poll.is_ready() {
-            self.stalled = None;
+            if self.stalled.take().is_some() {
+                self.patience.moved(Instant::now());
+            }
             return poll;
         }
+        let patience = &mut self.patience;
         let stalled = self.stalled.get_or_insert_with(|| {
-            Box::pin(tokio::time::sleep_until(Instant::now() + WRITE_STALL))
+            Box::pin(tokio::time::sleep_until(patience.until(Instant::now())))
         });
         match stalled.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Ready(()) => {
+                self.gave_up.store(true, Relaxed);
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn watch_bytes(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(taken)) = &poll {
+            self.patience.took(*taken);
+        }
+        self.watch(cx, poll)
     }
 }
 
@@ -174,7 +201,7 @@ impl AsyncWrite for Rewound {
         let this = self.get_mut();
         this.flushed.store(false, Relaxed);
         let poll = Pin::new(&mut this.stream).poll_write(cx, buf);
-        this.watch(cx, poll)
+        this.watch_bytes(cx, poll)
     }
 
     fn poll_write_vectored(
@@ -185,7 +212,7 @@ impl AsyncWrite for Rewound {
         let this = self.get_mut();
         this.flushed.store(false, Relaxed);
         let poll = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
-        this.watch(cx, poll)
+        this.watch_bytes(cx, poll)
     }
 
     fn is_write_vectored(&self) -> bool {

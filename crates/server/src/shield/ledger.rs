@@ -20,6 +20,8 @@ pub enum Offence {
     SlowHead,
     /// A body came so slowly that it was given up.
     SlowBody,
+    /// An answer was taken so slowly that it was given up.
+    SlowReader,
     /// No HTTP request, or a head larger than any browser's.
     BadHead,
     /// No TLS handshake, or one that was not finished.
@@ -39,7 +41,7 @@ impl Offence {
             Self::OverCap => 1.0,
             Self::Silent | Self::ReplayedTicket => 2.0,
             Self::BadHead | Self::BadHandshake | Self::ForgedTicket | Self::WrongProof => 5.0,
-            Self::SlowHead | Self::SlowBody => 10.0,
+            Self::SlowHead | Self::SlowBody | Self::SlowReader => 10.0,
         }
     }
 }
