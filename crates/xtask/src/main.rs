@@ -3,6 +3,7 @@
 
 mod bench;
 mod counts;
+mod purity;
 mod steps;
 mod test;
 mod tidy;

@@ -50,6 +50,16 @@ pub(crate) fn run(extent: Extent) -> Result<bool> {
         "clippy",
         &mut cargo("clippy --quiet --workspace --all-targets -- -D warnings"),
     );
+    if can_build_for_wasm() {
+        steps.command(
+            "planes without a machine",
+            &mut cargo("check --quiet --target wasm32-unknown-unknown --package hustings-media --package hustings-control"),
+        );
+    } else {
+        println!(
+            "the target {WASM} is not to be had here; tidy alone shows that the planes touch no machine"
+        );
+    }
     if there("cargo-nextest") {
         steps.command(
             "tests",
@@ -122,6 +132,16 @@ fn install(browsers: bool) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// A machine without files, sockets, threads or clocks: what builds for it has no crate that needs one.
+const WASM: &str = "wasm32-unknown-unknown";
+
+fn can_build_for_wasm() -> bool {
+    let rustup = |arguments: &[&str]| Command::new("rustup").args(arguments).output();
+    let installed = rustup(&["target", "list", "--installed"])
+        .is_ok_and(|listed| String::from_utf8_lossy(&listed.stdout).contains(WASM));
+    installed || rustup(&["target", "add", WASM]).is_ok_and(|added| added.status.success())
 }
 
 /// Servers live in sbin, which is not on everybody's path.
