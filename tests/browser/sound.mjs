@@ -119,9 +119,9 @@ export const assertSteady = (sound, hz, seconds) => {
   const words = JSON.stringify(heard);
   if (heard.seconds < seconds) throw new Error(`only ${heard.seconds} s were heard, not ${seconds}: ${words}`);
   if (heard.silentMs >= 20) throw new Error(`it was silent: ${words}`);
-  if (heard.level[0] < 0.7 || heard.level[1] > 1.4) throw new Error(`the level jumped: ${words}`);
-  if (heard.turn > 0.7) throw new Error(`the tone jumped: ${words}`);
-  if (heard.share < 0.95) throw new Error(`it was not the tone: ${words}`);
+  if (heard.level[0] < 0.9 || heard.level[1] > 1.1) throw new Error(`the level jumped: ${words}`);
+  if (heard.turn > 0.3) throw new Error(`the tone jumped: ${words}`);
+  if (heard.share < 0.99) throw new Error(`it was not the tone: ${words}`);
   return heard;
 };
 

@@ -10,9 +10,11 @@ const FAST_AT = 0.3, JUMP_AT = 3;
 /** Seconds in store beside one cadence, for what the network does. */
 const RESERVE = 0.2;
 const FAST = 1.03, SLOW = 0.95;
-/** The pace after it has been changed once: a browser that goes back to 1 leaves its stretching with a small skip, which a tone
- * makes heard. Within an hour this is a third of a second. */
-const EVEN = 0.9999;
+/** The pace otherwise, below and above the target. Never 1: there Chromium leaves its stretching, which begins and ends with a skip
+ * of some milliseconds, and a tone makes that heard. Up to a thousandth counts as 1 to it. */
+const EVEN_FAST = 1.002, EVEN_SLOW = 0.998;
+/** Seconds above the target at which the even pace turns. */
+const TURN_AT = 0.1;
 const LOOK_MS = 100;
 /** Asides that wait for their sound to be heard; when there are more, the oldest are let go. */
 const ASIDES_MAX = 500;
@@ -121,6 +123,10 @@ export class Player extends EventTarget {
     this.#queued = 0;
     this.#seen = [];
     this.#audio.disableRemotePlayback = true;
+    this.#audio.preservesPitch = true;
+    // A new source begins at the default.
+    this.#audio.defaultPlaybackRate = EVEN_SLOW;
+    this.#audio.playbackRate = EVEN_SLOW;
     media.addEventListener("sourceopen", () => {
       URL.revokeObjectURL(this.#audio.src);
       if (media !== this.#media) return;
@@ -275,9 +281,9 @@ export class Player extends EventTarget {
       const ranges = this.#audio.buffered;
       this.#audio.currentTime = ranges.end(ranges.length - 1) - target;
       this.#seen = [];
-    } else if (peak > target + FAST_AT || (rate > 1 && peak > target + 0.05)) this.#pace(FAST);
+    } else if (peak > target + FAST_AT || (rate === FAST && peak > target + TURN_AT)) this.#pace(FAST);
     else if (peak < this.#cadence + 0.05 || (rate === SLOW && peak < target)) this.#pace(SLOW);
-    else this.#pace(rate === 1 ? 1 : EVEN);
+    else this.#pace(peak > target + (rate === EVEN_FAST ? 0 : TURN_AT) ? EVEN_FAST : EVEN_SLOW);
   }
 
   #pace(rate) {
