@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
@@ -172,12 +172,14 @@ pub(super) async fn serve(
             Some(sound) => {
                 Ending::Sound(connection.into_parts().io.into_inner().into_stream(), sound)
             }
-            None => {
-                if gave_up.load(Relaxed) {
-                    reader.blame(Abuse::SlowReader);
-                }
-                Ending::Closed
-            }
+            None => closed(&gave_up, &reader),
         };
     }
+}
+
+fn closed(gave_up: &AtomicBool, reader: &Caller) -> Ending {
+    if gave_up.load(Relaxed) {
+        reader.blame(Abuse::SlowReader);
+    }
+    Ending::Closed
 }
