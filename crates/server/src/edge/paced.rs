@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(given_up_after(0, 3_600), Some(60));
         assert_eq!(given_up_after(1, 10), Some(60));
         assert_eq!(given_up_after(1_000, 50), Some(61));
-        assert_eq!(given_up_after(4_000, 10), Some(256));
+        assert_eq!(given_up_after(4_000, 10), Some(239));
         // A player that fetches a recording as it plays (4 kB/s), and one on the worst of networks.
         assert_eq!(given_up_after(200_000, 50), None);
         assert_eq!(given_up_after(10_000, 10), None);
