@@ -9,16 +9,14 @@ use std::time::Duration;
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::limits::SPACES_MAX;
 use hustings_control::spaces::space::Draft;
-use hustings_control::spaces::{Actor, Command, Event, Recorded, Refusal, Seat, Space};
+use hustings_control::spaces::{Actor, Command, Recorded, Seat, Space};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::hours::Hours;
+use super::judge::{Decide, judge};
 use super::{DeskError, Notice, names};
 use crate::live::{Directory, SpaceHandle};
 use crate::store::{LOG_ROWS_MAX, Store, StoreError};
-
-/// How a command is judged: `Space::decide`, but in tests of panics.
-pub(super) type Decide = fn(&Space, Actor, Command, UnixMillis) -> Result<Vec<Event>, Refusal>;
 
 /// Milliseconds after which a tick that failed, or changed nothing, is given again.
 const TICK_AGAIN_MS: u64 = 1_000;
@@ -400,24 +398,6 @@ impl Clerk {
             book.reread = Some(reread);
         }
     }
-}
-
-/// The state after the command, and the events that lead there.
-fn judge(
-    decide: Decide,
-    before: &Space,
-    by: Actor,
-    command: Command,
-    at: UnixMillis,
-) -> Result<(Space, Vec<Recorded>), Refusal> {
-    let events = decide(before, by, command, at)?;
-    let recorded: Vec<Recorded> = (before.seq + 1..)
-        .zip(events)
-        .map(|(seq, event)| Recorded { seq, at, by, event })
-        .collect();
-    let mut after = before.clone();
-    recorded.iter().for_each(|recorded| after.apply(recorded));
-    Ok((after, recorded))
 }
 
 fn broken() -> DeskError {

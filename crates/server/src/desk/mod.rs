@@ -3,6 +3,7 @@
 
 mod clerk;
 mod hours;
+mod judge;
 mod names;
 #[cfg(test)]
 mod tests;
@@ -16,8 +17,9 @@ use hustings_control::spaces::{Actor, Command, Recorded, Refusal, Space};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::timeout;
 
-use self::clerk::{Call, Clerk, Decide};
+use self::clerk::{Call, Clerk};
 use self::hours::Hours;
+use self::judge::Decide;
 use crate::clock::Clock;
 use crate::live::{Directory, SpaceHandle};
 use crate::store::{Store, StoreError};
