@@ -1,7 +1,6 @@
 //! The composition root: builds the parts of a node from its configuration, joins them, and ends them in order.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,7 +100,6 @@ impl Node {
         let cadence = CadenceBounds::new(config.cadence_min, config.cadence_max).context(
             "the cadence cannot be so: 100 <= --cadence-min <= --cadence-max <= 2000 (milliseconds)",
         )?;
-        make_folder(&config.data)?;
         let lock = DataLock::take(&config.data)?;
         let clock = Clock::start();
         let store = Store::open(&config.data).await?;
@@ -281,12 +279,6 @@ impl Node {
             self.operator_listener.stop(STOP_GRACE)
         );
     }
-}
-
-fn make_folder(data: &Path) -> anyhow::Result<()> {
-    let shown = data.display();
-    let why = || format!("the data folder {shown} cannot be made; choose another with --data");
-    std::fs::create_dir_all(data).with_context(why)
 }
 
 async fn listen(

@@ -54,7 +54,7 @@ fn a_folder_that_cannot_be_written_names_the_flag() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     refuses(
         &Setup::new(&file.path().join("data")),
-        &["--data", "cannot be made"],
+        &["--data", "cannot be used"],
     );
     // A folder that is there, but in which nobody can make a file, not even root.
     refuses(
