@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import puppeteer from "puppeteer-core";
@@ -50,6 +50,8 @@ export const openSpeakers = async (tones) => {
   return { env, close: () => { voice?.kill(); child.kill(); rmSync(home, { recursive: true, force: true }); } };
 };
 
+const networked = () => Object.values(networkInterfaces()).flat().some(({ internal, family }) => !internal && family === "IPv4");
+
 export const openFirefox = (env) => puppeteer.launch({
   browser: "firefox",
   executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
@@ -57,8 +59,10 @@ export const openFirefox = (env) => puppeteer.launch({
   env: { ...process.env, ...env },
   extraPrefsFirefox: {
     "media.autoplay.default": 0, "media.cubeb.backend": "pulse-rust", "media.cubeb.sandbox": false,
-    // The microphone is given without a question, and a peer on loopback may be reached.
-    "media.navigator.permission.disabled": true, "media.peerconnection.ice.loopback": true,
+    // The microphone is given without a question.
+    "media.navigator.permission.disabled": true,
+    // Firefox speaks to this machine by its network's address, as users' Firefoxes do; where there is no network, by loopback.
+    "media.peerconnection.ice.loopback": !networked(),
   },
 });
 

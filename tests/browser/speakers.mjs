@@ -35,7 +35,7 @@ const hears = (what, of, wanted, unwanted = []) => until(what, async () => {
 await test("the server starts, browsers open", async () => {
   for (const [who, tones] of Object.entries(people)) writeTones(join(folder, `${who}.wav`), tones);
   [speakers, hostBrowser, guestBrowser] = await Promise.all([openSpeakers(join(folder, "third.wav")),
-    openChromium(join(folder, "host.wav")), openChromium(join(folder, "guest.wav")), house.start()]);
+    openChromium(join(folder, "host.wav")), openChromium(join(folder, "guest.wav")), house.start("--media", `local:${house.media}`)]);
   firefox = await openFirefox(speakers.env);
   space = await house.api("POST", "/spaces", { id: "trio", title: "Three voices" });
 }, { needed: true });

@@ -118,7 +118,7 @@ impl Node {
         );
         let ingest = Ingest::start(
             config.media,
-            config.media_public,
+            config.media_public.iter().copied(),
             desk.clone(),
             Arc::clone(&directory),
             clock,

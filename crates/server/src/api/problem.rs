@@ -223,7 +223,7 @@ impl From<IngestError> for Problem {
             IngestError::BadFragment(_) => {
                 Self::caller(StatusCode::BAD_REQUEST, "bad-fragment", detail)
             }
-            IngestError::Bind(..) => Self::internal(&detail),
+            IngestError::Bind(..) | IngestError::Public(_) => Self::internal(&detail),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! WHIP (RFC 9725): speaking by one POST. The session's resource takes PATCH (trickle, restart) and DELETE.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hustings_control::spaces::{Actor, Command, Refusal};
 
@@ -43,6 +43,10 @@ pub(super) async fn offer(at: InSpace, headers: HeaderMap, body: Body) -> Answer
         (header::ETAG, header(&accepted.etag)?),
         (header::CONTENT_TYPE, HeaderValue::from_static(SDP)),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            HeaderName::from_static("accept-patch"),
+            HeaderValue::from_static(FRAGMENT),
+        ),
     ];
     Ok((StatusCode::CREATED, head, accepted.answer_sdp).into_response())
 }

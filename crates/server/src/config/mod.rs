@@ -5,6 +5,7 @@ mod file;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::ingest::MediaAddress;
 pub use file::with_file;
 use hustings_media::fanout::Cadence;
 use ipnet::IpNet;
@@ -51,9 +52,9 @@ pub struct Serve {
     /// Public listener: pages and sound for the crowd.
     #[arg(long, default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// WebRTC media: UDP, and ICE-TCP on the same number.
-    #[arg(long, default_value = "127.0.0.1:8081")]
-    pub media: SocketAddr,
+    /// WebRTC media: UDP, and ICE-TCP on the same number. local:PORT takes it at all addresses, from this machine only.
+    #[arg(long, default_value = "local:8081")]
+    pub media: MediaAddress,
     /// Stage listener: studio, WHIP and the management API.
     #[arg(long, default_value = "127.0.0.1:8082")]
     pub stage: SocketAddr,
@@ -66,9 +67,9 @@ pub struct Serve {
     /// How browsers reach the stage listener, for links. Default: the public URL's host with the stage port.
     #[arg(long)]
     pub stage_url: Option<String>,
-    /// Address that browsers send media to, when NAT stands before the node.
-    #[arg(long)]
-    pub media_public: Option<SocketAddr>,
+    /// ADDRESS:PORT that browsers send media to, when NAT stands before the node; several with commas between.
+    #[arg(long, value_delimiter = ',')]
+    pub media_public: Vec<SocketAddr>,
     /// PEM certificate chain; with --tls-key, the public and stage listeners speak TLS. Reloaded when the file changes.
     #[arg(long, requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

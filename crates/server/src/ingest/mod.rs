@@ -1,5 +1,6 @@
 //! Sound that comes in: WebRTC sessions over one UDP port (and ICE-TCP), by WHIP. One WebRTC engine and one task a session.
 
+mod address;
 mod quality;
 mod registry;
 mod routes;
@@ -20,6 +21,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+pub use self::address::MediaAddress;
 use self::registry::{Entry, Registry, follow};
 use self::routes::{INBOX_MAX, Routes};
 use self::session::{Control, Ice, Session, Shared};
@@ -39,7 +41,11 @@ const STOP_DEADLINE: Duration = Duration::from_secs(2);
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     #[error("the media address {0} cannot be used; choose another with --media: {1}")]
-    Bind(SocketAddr, std::io::Error),
+    Bind(MediaAddress, std::io::Error),
+    #[error(
+        "--media-public {0} cannot be told to browsers: give an address and a port that they reach"
+    )]
+    Public(SocketAddr),
     #[error("the offer is no SDP that can be read: {0}")]
     BadOffer(String),
     #[error("the offer has no Opus audio")]
@@ -93,28 +99,42 @@ struct Inner {
 }
 
 impl Ingest {
-    /// Binds UDP and TCP at `media` and starts its task(s). `public` replaces the host candidate's address.
+    /// Binds UDP and TCP at `media` and starts its task(s). What `public` names is told to browsers instead of the machine's own addresses.
+    ///
+    /// # Errors
+    /// When the address cannot be bound, or a public one has no address or port.
     pub async fn start(
-        media: SocketAddr,
-        public: Option<SocketAddr>,
+        media: impl Into<MediaAddress>,
+        public: impl IntoIterator<Item = SocketAddr>,
         desk: Desk,
         directory: Arc<Directory>,
         clock: Clock,
     ) -> Result<Self, IngestError> {
         // The engine keeps its own deadlines in the machine's monotonic time.
         let _ = clock;
-        let sockets = udp::bind(media)
+        let media = media.into();
+        let public: Vec<SocketAddr> = public.into_iter().collect();
+        if let Some(bad) = public
+            .iter()
+            .find(|one| one.ip().is_unspecified() || one.port() == 0)
+        {
+            return Err(IngestError::Public(*bad));
+        }
+        let sockets = udp::bind(media.socket())
             .await
             .map_err(|error| IngestError::Bind(media, error))?;
-        let locals: Arc<[SocketAddr]> = match public {
-            Some(public) => Arc::from([public]),
-            None => udp::host_addresses(sockets.address).into(),
-        };
+        let own = address::to_name(media, sockets.address);
+        let from = address::taken_from(media, &own);
+        let locals: Arc<[SocketAddr]> = if public.is_empty() { own } else { public }.into();
         let routes = Arc::new(Routes::default());
         let registry = Arc::new(Registry::default());
         let tasks = vec![
-            tokio::spawn(udp::receive(Arc::clone(&sockets.udp), Arc::clone(&routes))),
-            tokio::spawn(tcp::accept(sockets.tcp, Arc::clone(&routes))),
+            tokio::spawn(udp::receive(
+                Arc::clone(&sockets.udp),
+                Arc::clone(&routes),
+                from.clone(),
+            )),
+            tokio::spawn(tcp::accept(sockets.tcp, Arc::clone(&routes), from)),
             tokio::spawn(follow(
                 desk.notices(),
                 Arc::clone(&directory),

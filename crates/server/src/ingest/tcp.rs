@@ -12,6 +12,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
+use super::address::TakenFrom;
 use super::routes::{DATAGRAM_BYTES_MAX, Datagram, Inbox, Routes};
 
 /// Connections at once; one more is closed at once. Speakers need one each, strangers have a deadline.
@@ -27,7 +28,7 @@ const FRAMES_MAX: usize = 32;
 /// Accepting fails when files run short; trying at once again would burn a core.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
-pub(super) async fn accept(listener: TcpListener, routes: Arc<Routes>) {
+pub(super) async fn accept(listener: TcpListener, routes: Arc<Routes>, from: TakenFrom) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let (stream, source) = match listener.accept().await {
@@ -38,6 +39,10 @@ pub(super) async fn accept(listener: TcpListener, routes: Arc<Routes>) {
                 continue;
             }
         };
+        if !from.takes(source.ip().to_canonical()) {
+            routes.count_stranger();
+            continue;
+        }
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             routes.count_stranger();
             continue;

@@ -1,6 +1,6 @@
 //! The one UDP socket of all sessions.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,6 +8,7 @@ use bytes::Bytes;
 use str0m::net::Protocol;
 use tokio::net::{TcpListener, UdpSocket};
 
+use super::address::TakenFrom;
 use super::routes::{DATAGRAM_BYTES_MAX, Datagram, Routes};
 
 /// Bytes the kernel may hold for us while this task waits for a core: a second of 13 speakers with room to spare.
@@ -56,46 +57,11 @@ fn bind_udp(media: SocketAddr) -> std::io::Result<UdpSocket> {
     UdpSocket::from_std(socket.into())
 }
 
-/// Addresses to name in answers. For "any address": the one each family's default route leaves by, and loopback.
-pub(super) fn host_addresses(bound: SocketAddr) -> Vec<SocketAddr> {
-    if !bound.ip().is_unspecified() {
-        return vec![bound];
-    }
-    let mut found = Vec::new();
-    // Connecting a datagram socket sends nothing; it only asks the routing table. The targets are documentation addresses.
-    found.extend(route_address(
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)),
-    ));
-    found.push(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    if bound.is_ipv6() {
-        found.extend(route_address(
-            IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-            IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
-        ));
-    }
-    found.dedup();
-    found
-        .into_iter()
-        .map(|ip| SocketAddr::new(ip, bound.port()))
-        .collect()
-}
-
-fn route_address(any: IpAddr, target: IpAddr) -> Option<IpAddr> {
-    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((target, 9)).ok()?;
-    socket
-        .local_addr()
-        .ok()
-        .map(|address| address.ip())
-        .filter(|ip| !ip.is_unspecified())
-}
-
-pub(super) async fn receive(udp: Arc<UdpSocket>, routes: Arc<Routes>) {
+pub(super) async fn receive(udp: Arc<UdpSocket>, routes: Arc<Routes>, from: TakenFrom) {
     // One byte more than is taken, to see what is too long.
     let mut buffer = [0_u8; DATAGRAM_BYTES_MAX + 1];
     loop {
-        let (length, from) = match udp.recv_from(&mut buffer).await {
+        let (length, sender) = match udp.recv_from(&mut buffer).await {
             Ok(received) => received,
             Err(error) => {
                 // Errors of earlier sends come back here; they are not this socket's end.
@@ -104,9 +70,9 @@ pub(super) async fn receive(udp: Arc<UdpSocket>, routes: Arc<Routes>) {
                 continue;
             }
         };
-        let source = SocketAddr::new(from.ip().to_canonical(), from.port());
+        let source = SocketAddr::new(sender.ip().to_canonical(), sender.port());
         let bytes = &buffer[..length];
-        let inbox = (length <= DATAGRAM_BYTES_MAX)
+        let inbox = (length <= DATAGRAM_BYTES_MAX && from.takes(source.ip()))
             .then(|| routes.find(Protocol::Udp, source, bytes))
             .flatten();
         let Some(inbox) = inbox else {

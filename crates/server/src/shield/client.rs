@@ -108,7 +108,12 @@ impl Shield {
     /// As the configuration says. The node's own addresses and its proxies are never blocked.
     pub fn of(config: &Serve, clock: Clock) -> Self {
         let mut never = config.trusted_proxies.clone();
-        let own = [config.listen, config.stage, config.operator, config.media];
+        let own = [
+            config.listen,
+            config.stage,
+            config.operator,
+            config.media.socket(),
+        ];
         never.extend(
             own.iter()
                 .chain(&config.media_public)

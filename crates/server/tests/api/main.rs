@@ -1,6 +1,9 @@
 //! The stage listener from outside, by HTTP over loopback.
 
 mod links;
+#[path = "../ingest_peer/mod.rs"]
+#[allow(dead_code, reason = "the ingest's own tests use more of it")]
+mod peer;
 mod people;
 mod sign_in;
 mod spaces;

@@ -21,6 +21,7 @@ pub(crate) struct Node {
     pub app: App,
     pub address: SocketAddr,
     pub operator: String,
+    pub store: Store,
     server: tokio::task::JoinHandle<()>,
 }
 
@@ -34,7 +35,7 @@ impl Node {
             .to_owned();
         let directory = Arc::new(Directory::default());
         let store = Store::open(data).await.unwrap();
-        let desk = Desk::start(store, Arc::clone(&directory), clock)
+        let desk = Desk::start(store.clone(), Arc::clone(&directory), clock)
             .await
             .unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -61,6 +62,7 @@ impl Node {
             app,
             address,
             operator,
+            store,
             server,
         }
     }

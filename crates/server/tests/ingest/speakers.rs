@@ -1,7 +1,7 @@
 //! Speaking, hearing, losing the network, coming back, hanging up; and what WHIP's offers and fragments are answered.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hustings::ingest::{Accepted, IngestError};
 use hustings_control::spaces::{Command, Seat};
@@ -71,7 +71,7 @@ async fn who_falls_silent_is_lost_within_a_second_or_so_and_keeps_the_seat() {
     world
         .until("Ada is heard", || strength(&world.program(), LOW) > 0.05)
         .await;
-    let died = std::time::Instant::now();
+    let died = Instant::now();
     ada.network.store(false, Ordering::Relaxed);
     world
         .until("the roster says lost", || {
@@ -90,6 +90,31 @@ async fn who_falls_silent_is_lost_within_a_second_or_so_and_keeps_the_seat() {
         .await;
     world
         .until("and heard", || strength(&world.program(), LOW) > 0.05)
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_stays_away_loses_the_seat_after_thirty_seconds_and_not_before() {
+    let world = World::live().await;
+    let (ada, _) = world.speaker(ADA, LOW).await;
+    world
+        .until("Ada is heard", || strength(&world.program(), LOW) > 0.05)
+        .await;
+    ada.network.store(false, Ordering::Relaxed);
+    world
+        .until("Ada is lost", || {
+            matches!(world.seat(ADA), Seat::LostSince(_))
+        })
+        .await;
+    let lost = Instant::now();
+    while world.seat(ADA) != Seat::None {
+        assert!(lost.elapsed() < Duration::from_secs(36), "the seat is kept");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let kept = lost.elapsed();
+    assert!(kept > Duration::from_secs(29), "{kept:?}");
+    world
+        .until("its session is gone", || world.ingest.sessions() == 0)
         .await;
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hustings::archive::Archive;
 use hustings::clock::Clock;
 use hustings::desk::Desk;
-use hustings::ingest::{Accepted, Ingest, IngestError};
+use hustings::ingest::{Accepted, Ingest, IngestError, MediaAddress};
 use hustings::live::{Directory, SpaceHandle};
 use hustings::stage::StageHost;
 use hustings::store::Store;
@@ -36,10 +36,10 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn live() -> Self {
-        Self::live_at("127.0.0.1:0".parse().unwrap(), None).await
+        Self::live_at("127.0.0.1:0".parse().unwrap(), &[]).await
     }
 
-    pub(crate) async fn live_at(media: SocketAddr, public: Option<SocketAddr>) -> Self {
+    pub(crate) async fn live_at(media: MediaAddress, public: &[SocketAddr]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let clock = Clock::start();
         let store = Store::open(data.path()).await.unwrap();
@@ -49,9 +49,15 @@ impl World {
             .await
             .unwrap();
         let host = StageHost::start(desk.clone(), store, Arc::clone(&directory), archive, clock);
-        let ingest = Ingest::start(media, public, desk.clone(), directory, clock)
-            .await
-            .unwrap();
+        let ingest = Ingest::start(
+            media,
+            public.iter().copied(),
+            desk.clone(),
+            directory,
+            clock,
+        )
+        .await
+        .unwrap();
         let id = SpaceId::parse("town-hall").unwrap();
         let draft = Draft {
             title: "Town hall".to_owned(),

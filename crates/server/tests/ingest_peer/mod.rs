@@ -1,6 +1,6 @@
 //! A speaker for tests: a WebRTC engine of its own over a real UDP (or TCP) socket, that says a tone and keeps what it hears.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -127,7 +127,12 @@ impl Drop for Speaker {
 
 impl Peer {
     pub(crate) async fn offer(direction: Direction) -> Self {
-        let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Self::offer_from([127, 0, 0, 1].into(), direction).await
+    }
+
+    /// From an address of this machine.
+    pub(crate) async fn offer_from(address: IpAddr, direction: Direction) -> Self {
+        let udp = UdpSocket::bind((address, 0)).await.unwrap();
         let mut rtc = RtcConfig::new()
             .set_rtp_mode(true)
             .clear_codecs()
