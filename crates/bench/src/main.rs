@@ -45,7 +45,7 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 5] = [
+    let all: [Part<'_>; 6] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("carry", &carry::report),

@@ -36,7 +36,7 @@ impl House {
             .await
             .unwrap();
         let ingest = Ingest::start(
-            "127.0.0.1:0".parse().unwrap(),
+            std::net::SocketAddr::from(([127, 0, 0, 1], 0)),
             None,
             desk.clone(),
             Arc::clone(&directory),
