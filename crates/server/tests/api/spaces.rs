@@ -208,6 +208,30 @@ impl ToLe for f64 {
 }
 
 #[tokio::test]
+async fn an_operator_bounds_the_cadence_and_nobody_else() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::start(data.path()).await;
+    let put = |min: u64, max: u64| {
+        let body = json!({ "min_ms": min, "max_ms": max });
+        node.operate(Method::PUT, "/api/v1/cadence", body)
+    };
+    let fixed = put(100, 100).await;
+    assert_eq!(
+        (&fixed.body["min_ms"], &fixed.body["max_ms"]),
+        (&json!(100), &json!(100))
+    );
+    for (min, max) in [(99, 2_000), (100, 2_001), (500, 400)] {
+        put(min, max).await.problem(422, "cadence-out-of-bounds");
+    }
+    let seen = node
+        .operate(Method::GET, "/api/v1/cadence", Value::Null)
+        .await;
+    assert_eq!(seen.body["max_ms"], 100, "a refused change changes nothing");
+    let stranger = Answer::of(node.ask(Method::GET, "/api/v1/cadence")).await;
+    assert_eq!(stranger.status, 401);
+}
+
+#[tokio::test]
 async fn the_checked_in_description_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
     let text = hustings::api::openapi::text();
