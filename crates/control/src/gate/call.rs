@@ -12,6 +12,8 @@ const PACE_FROM_S: u64 = 10;
 pub(crate) struct Caller {
     called: [u64; SHOW_WINDOW_S],
     came: [u64; SHOW_WINDOW_S],
+    /// Knocks of called ones whose prefix had its share: nobody need wait for those.
+    over: [u64; SHOW_WINDOW_S],
     second: u64,
     /// The second in which calling began, since the line was last empty.
     began: Option<u64>,
@@ -22,6 +24,7 @@ impl Default for Caller {
         Self {
             called: [0; SHOW_WINDOW_S],
             came: [0; SHOW_WINDOW_S],
+            over: [0; SHOW_WINDOW_S],
             second: 0,
             began: None,
         }
@@ -36,10 +39,11 @@ impl Caller {
         self.count(called, came);
     }
 
-    /// How many to call for so many seats; `came` since the last time.
-    pub(crate) fn call(&mut self, seats: u32, came: u32, waiting: u64, now: Now) -> u64 {
+    /// How many to call for so many seats; `came` and `over` since the last time.
+    pub(crate) fn call(&mut self, seats: u32, came: u32, over: u32, waiting: u64, now: Now) -> u64 {
         self.roll(now);
         self.count(0, came);
+        self.over[(self.second % SHOW_WINDOW_S as u64) as usize] += u64::from(over);
         let second = self.second;
         if self.began.is_none() && waiting > 0 {
             self.began = Some(second);
@@ -53,7 +57,8 @@ impl Caller {
     /// How many of those called in the last seconds are still likely to come.
     pub(crate) fn expected(&self) -> u32 {
         let called = self.newest(&self.called, CALLED_WINDOW_S) as f64 * self.show();
-        let came = self.newest(&self.came, CALLED_WINDOW_S) as f64;
+        let came = (self.newest(&self.came, CALLED_WINDOW_S)
+            + self.newest(&self.over, CALLED_WINDOW_S)) as f64;
         (called - came).max(0.0).min(f64::from(u32::MAX)) as u32
     }
 
@@ -96,7 +101,7 @@ impl Caller {
         let empty = second.saturating_sub(self.second).min(SHOW_WINDOW_S as u64);
         for back in 0..empty {
             let at = ((second - back) % SHOW_WINDOW_S as u64) as usize;
-            (self.called[at], self.came[at]) = (0, 0);
+            (self.called[at], self.came[at], self.over[at]) = (0, 0, 0);
         }
         self.second = self.second.max(second);
     }
@@ -122,7 +127,7 @@ mod tests {
             let came = (here as u32).min(free);
             free -= came;
             filled += came;
-            let more = caller.call(free, came, u64::MAX, Now::from_millis(tick * 100));
+            let more = caller.call(free, came, 0, u64::MAX, Now::from_millis(tick * 100));
             called += more;
             let rest = here - f64::from(came);
             coming.push_back(more as f64 * show);

@@ -9,7 +9,7 @@ use std::sync::atomic::{
 use hustings_media::time::Now;
 
 use super::lanes::{LANES, Lane, Shares};
-use super::limits::COHORTS;
+use super::limits::{COHORTS, PEAK_PERIOD_MS, RETURNS_MIN};
 use super::line::{Line, LineSnapshot};
 use super::mode::Mode;
 use super::prefix::{Caps, InsideSnapshot, Prefixes, Salt};
@@ -31,6 +31,10 @@ pub struct Hall {
     capacity: AtomicU32,
     /// Seats taken and seats leased to shards. Never raised above the capacity.
     out: AtomicU32,
+    /// Seats that somebody has.
+    taken: AtomicU32,
+    /// After a restart, until this second, all of whom the snapshot speaks may come back.
+    restored_until: AtomicU32,
     /// Seconds since the hall's beginning, as the usher last told.
     pub(crate) second: AtomicU32,
 }
@@ -54,6 +58,8 @@ impl Hall {
             prefixes: Prefixes::new(settings.seats),
             capacity: AtomicU32::new(settings.seats),
             out: AtomicU32::new(0),
+            taken: AtomicU32::new(0),
+            restored_until: AtomicU32::new(0),
             second: AtomicU32::new(0),
         }))
     }
@@ -68,6 +74,11 @@ impl Hall {
         self.out.load(Relaxed)
     }
 
+    /// Seats taken in all spaces, held ones included.
+    pub fn inside(&self) -> u32 {
+        self.taken.load(Relaxed)
+    }
+
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -79,7 +90,16 @@ impl Hall {
 
     /// After a restart, with the same salt and as many seats. False if the snapshot is of another size and was left.
     pub fn restore_inside(&self, snapshot: &InsideSnapshot) -> bool {
-        self.prefixes.restore(snapshot)
+        let fits = self.prefixes.restore(snapshot);
+        if fits {
+            let until = self.second.load(Relaxed) + (PEAK_PERIOD_MS / 1_000) as u32;
+            self.restored_until.store(until, Relaxed);
+        }
+        fits
+    }
+
+    pub(crate) fn restored_until(&self) -> u32 {
+        self.restored_until.load(Relaxed)
     }
 
     pub(crate) fn set_capacity(&self, seats: u32) {
@@ -99,6 +119,15 @@ impl Hall {
 
     pub(crate) fn give_back(&self, seats: u32) {
         self.out.fetch_sub(seats, AcqRel);
+    }
+
+    pub(crate) fn enter(&self) {
+        self.taken.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn leave(&self) {
+        self.taken.fetch_sub(1, Relaxed);
+        self.give_back(1);
     }
 
     pub(crate) fn hash(&self, id: SeatId) -> u64 {
@@ -131,6 +160,10 @@ pub struct Door {
     pub(crate) level: AtomicU32,
     /// Who had to wait for it since the usher last looked.
     pub(crate) over_level: AtomicU32,
+    /// How many may come back by their prefix's allowance before the usher's next tick.
+    pub(crate) returns: AtomicU32,
+    /// Many have left at once: up to this second all may come back by it.
+    pub(crate) all_return_until: AtomicU32,
     pub(crate) line: Line,
     pub(crate) cohorts: [Cohort; COHORTS],
 }
@@ -181,6 +214,8 @@ impl Door {
             lanes: std::array::from_fn(|_| LaneCounts::default()),
             level: AtomicU32::new(1),
             over_level: AtomicU32::new(0),
+            returns: AtomicU32::new(RETURNS_MIN),
+            all_return_until: AtomicU32::new(0),
             line: Line::new(now),
             cohorts: std::array::from_fn(|_| Cohort::default()),
         }
@@ -277,6 +312,21 @@ impl Door {
 
     pub(crate) fn return_credit(&self, lane: Lane) {
         self.lanes[lane as usize].credits.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn may_return(&self) -> bool {
+        self.returns.load(Relaxed) > 0
+            || self.hall.second.load(Relaxed)
+                < self
+                    .all_return_until
+                    .load(Relaxed)
+                    .max(self.hall.restored_until())
+    }
+
+    pub(crate) fn note_return(&self) {
+        let _ = self
+            .returns
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -53,6 +53,21 @@ struct Right {
     once: bool,
     /// A place, with its token.
     place: Option<(Place, Token)>,
+    /// By the allowance of the prefix, not by anything shown.
+    returns: bool,
+}
+
+impl Right {
+    const RESUMES: Self = Self {
+        lane: Lane::Resume,
+        once: false,
+        place: None,
+        returns: false,
+    };
+    const RETURNS: Self = Self {
+        returns: true,
+        ..Self::RESUMES
+    };
 }
 
 impl Gate {
@@ -163,7 +178,11 @@ impl Gate {
         let found = hash.map_or(Found::Nobody, |hash| self.hall.seats.find(hash, second));
         let fresh = found == Found::Nobody && shown.right.is_some_and(|right| right.once);
         if fresh && hash.is_some_and(|hash| self.hall.spent.has(hash)) {
-            return (counted, Verdict::TurnAway(Reason::Spent));
+            // One who was inside, and of whom this is all that is left, comes back as if with nothing in hand.
+            if !self.may_return(knock.door, charge) {
+                return (counted, Verdict::TurnAway(Reason::Spent));
+            }
+            shown.right = Some(Right::RETURNS);
         }
         if let Some((proof, token)) = proof {
             let text = if let Shows::Token(text) = knock.shows {
@@ -188,23 +207,13 @@ impl Gate {
                 if let Some(claim) = hash.and_then(|hash| self.hall.seats.take_over(hash)) {
                     return (
                         counted,
-                        self.seated_again(knock, charge, shown.id, claim, times),
+                        self.seated_again(knock, charge, (shown.id, shown.moved), claim, times),
                     );
                 }
                 // Left in this very instant.
-                shown.right = Some(Right {
-                    lane: Lane::Resume,
-                    once: false,
-                    place: None,
-                });
+                shown.right = Some(Right::RESUMES);
             }
-            Found::Left => {
-                shown.right = Some(Right {
-                    lane: Lane::Resume,
-                    once: false,
-                    place: None,
-                })
-            }
+            Found::Left => shown.right = Some(Right::RESUMES),
             Found::Nobody => {}
         }
         counted.lane = shown.right.map_or(Lane::Free, |right| right.lane);
@@ -264,7 +273,12 @@ impl Gate {
         let place = (token.kind == Kind::Place).then_some((place, token));
         let shown = Shown {
             id: Some(SeatId(token.id)),
-            right: Some(Right { lane, once, place }),
+            right: Some(Right {
+                lane,
+                once,
+                place,
+                returns: false,
+            }),
             moved: token.prefix != 0 && token.prefix != charge.tag(),
         };
         Ok((shown, proof.map(|proof| (proof, token))))
@@ -283,12 +297,8 @@ impl Gate {
         let mode = door.mode().max(self.mode.mode());
         let strict = mode > Mode::Calm;
         // Those without script come back by as many as were inside.
-        if strict && shown.right.is_none() && self.hall.prefixes.may_come_back(charge) {
-            shown.right = Some(Right {
-                lane: Lane::Resume,
-                once: false,
-                place: None,
-            });
+        if strict && shown.right.is_none() && self.may_return(door, charge) {
+            shown.right = Some(Right::RETURNS);
         }
         let lane = shown.right.map_or(Lane::Free, |right| right.lane);
         let cause = self.hindrance(knock, charge, &shown, mode, load, times);
@@ -396,7 +406,13 @@ impl Gate {
                     door.taken.fetch_sub(1, Relaxed);
                     self.leased += 1;
                     back(door);
-                    return Ok(self.seated_again(knock, charge, Some(id), claim, times));
+                    return Ok(self.seated_again(
+                        knock,
+                        charge,
+                        (Some(id), shown.moved),
+                        claim,
+                        times,
+                    ));
                 }
             }
             if shown.right.is_none_or(|right| right.once) && !matches!(knock.shows, Shows::Mark(_))
@@ -404,7 +420,11 @@ impl Gate {
                 self.hall.spent.add(hash);
             }
         }
-        self.hall.prefixes.enter(charge);
+        self.hall.enter();
+        self.hall.prefixes.enter(charge, false);
+        if shown.right.is_some_and(|right| right.returns) {
+            door.note_return();
+        }
         let counts = &door.lanes[lane as usize];
         counts.inside.fetch_add(1, Relaxed);
         counts.entered.fetch_add(1, Relaxed);
@@ -432,14 +452,14 @@ impl Gate {
         &mut self,
         knock: &Knock<'_>,
         charge: &Charge,
-        id: Option<SeatId>,
+        (id, moved): (Option<SeatId>, bool),
         claim: Claim,
         times: Times,
     ) -> Verdict {
         let Claim::TookOver { key, from, lane } = claim else {
             return Verdict::TurnAway(Reason::Race);
         };
-        self.hall.prefixes.enter(charge);
+        self.hall.prefixes.enter(charge, !moved);
         let ticket = match (knock.ask, id) {
             (Ask::Right | Ask::Puzzle, Some(id)) => {
                 Some(self.ticket(knock.door, lane, id, charge, times))
@@ -459,10 +479,15 @@ impl Gate {
         })
     }
 
+    /// Whether somebody who shows nothing, or only what is spent, may come back for one of the prefix who was inside.
+    fn may_return(&self, door: &Door, charge: &Charge) -> bool {
+        self.hall.prefixes.may_come_back(charge) && door.may_return()
+    }
+
     fn lease(&mut self) -> bool {
         if self.leased == 0 {
             let room = self.hall.capacity().saturating_sub(self.hall.out());
-            let part = room / (4 * self.hall.settings.shards);
+            let part = room / (8 * self.hall.settings.shards);
             self.leased = self.hall.lease(part.clamp(1, LEASE_MAX));
         }
         let got = self.leased > 0;
@@ -480,9 +505,9 @@ impl Gate {
     ) -> Verdict {
         let line = &knock.door.line;
         let held = shown.right.and_then(|right| right.place);
-        let (place, text) = match (held, shown.right, knock.ask) {
+        let (place, text) = match (held, shown.right.filter(|right| !right.returns), knock.ask) {
             (Some((place, token)), ..) => (Some(place), self.kept(&token, knock, charge, times)),
-            (None, None, Ask::Right | Ask::Puzzle) => {
+            (None, None, Ask::Right | Ask::Puzzle) if !matches!(knock.shows, Shows::Token(_)) => {
                 let place = line.mint(times.now, (self.dice.roll() >> 32) as u32);
                 let id = self.dice.roll();
                 (
@@ -511,11 +536,13 @@ impl Gate {
                 (draw.min(u64::from(u32::MAX / 2)) as u32)
                     .saturating_add(poll_after(Estimate::Unknown, random) / 2)
             }
+            // A busy door calls everyone within a tick; the place has to be old enough.
+            (Cause::NoRight, None) if knock.door.mode() < Mode::Storm => {
+                PLACE_AGE_MIN_MS as u32 + 200 + ((1_000 * u64::from(random)) >> 32) as u32
+            }
             _ if called => {
                 POLL_MS_MIN + ((u64::from(POLL_MS_MIN) * u64::from(random)) >> 32) as u32
             }
-            // A busy door calls everyone within a tick.
-            _ if knock.door.mode() < Mode::Storm => POLL_MS_MIN,
             _ => poll_after(wait, random),
         };
         Verdict::Wait(Waiting {

@@ -92,7 +92,7 @@ impl Dealer {
         }
     }
 
-    /// Credits for each lane: `seats` in all, at most what is wanted, resume first.
+    /// Credits for each lane, `seats` in all: resume first, then what is wanted, then the rest.
     pub(crate) fn deal(
         &mut self,
         shares: &Shares,
@@ -114,19 +114,35 @@ impl Dealer {
                 self.had[lane] = (self.had[lane].max(floor) - floor).min(f64::from(SEATS_MAX));
             }
         }
-        let mut had = self.had;
-        // In at most some hundred strides, however many seats there are.
+        left -= self.stride(shares, left, &wanted, &mut dealt);
+        // What nobody has asked for lies ready for who comes first, in the same shares.
+        self.stride(shares, left, &[0, u32::MAX, u32::MAX, u32::MAX], &mut dealt);
+        dealt
+    }
+
+    /// Deals in at most some hundred strides, however many seats there are; returns how many it dealt.
+    fn stride(
+        &self,
+        shares: &Shares,
+        seats: u32,
+        wanted: &[u32; LANES],
+        dealt: &mut [u32; LANES],
+    ) -> u32 {
+        let had =
+            |lane: usize, dealt: u32| self.had[lane] + f64::from(dealt) / shares.of(lane).max(1e-3);
+        let mut left = seats;
         while left > 0 {
-            let open = (1..LANES).filter(|lane| dealt[*lane] < wanted[*lane]);
-            let Some(lane) = open.min_by(|a, b| had[*a].total_cmp(&had[*b])) else {
-                break;
-            };
-            let stride = (left / 32).max(1).min(wanted[lane] - dealt[lane]).min(left);
+            // Of equals the free lane is first.
+            let open = [2, 1, 3]
+                .into_iter()
+                .filter(|lane| dealt[*lane] < wanted[*lane]);
+            let least = open.min_by(|a, b| had(*a, dealt[*a]).total_cmp(&had(*b, dealt[*b])));
+            let Some(lane) = least else { break };
+            let stride = (left / 32).max(1).min(wanted[lane] - dealt[lane]);
             dealt[lane] += stride;
-            had[lane] += f64::from(stride) / shares.of(lane).max(1e-3);
             left -= stride;
         }
-        dealt
+        seats - left
     }
 }
 
@@ -165,10 +181,11 @@ mod tests {
         let sum = run([0, 0, 900, 900], 6, 100);
         assert!(close(sum[3], 100), "{sum:?}");
         assert_eq!(run([4, 9, 9, 9], 3, 1), [3, 0, 0, 0], "resume first");
+        assert_eq!(run([0, 0, 1, 0], 1, 1), [0, 0, 1, 0], "who wants is first");
         assert_eq!(
-            run([0, 1, 1, 1], 300, 1),
-            [0, 1, 1, 1],
-            "no more than wanted"
+            run([0, 1, 1, 1], 300, 1).iter().sum::<u32>(),
+            300,
+            "nothing lies idle"
         );
     }
 

@@ -33,7 +33,7 @@ pub const PEAK_PERIOD_MS: u64 = 5 * 60_000;
 pub const DOORS_MAX: usize = crate::limits::SPACES_MAX;
 /// Shards of a hall.
 pub const SHARDS_MAX: u32 = 256;
-/// Seats of a hall: the tables for them take about 160 bytes a seat. More is refused by `Settings::check`.
+/// Seats of a hall: the tables for them take about 300 bytes a seat. More is refused by `Settings::check`.
 pub const SEATS_MAX: u32 = 8_000_000;
 /// Seats that a shard leases at once. Small enough that what idle shards hold back is not missed.
 pub const LEASE_MAX: u32 = 64;
@@ -65,3 +65,15 @@ pub const COHORTS: usize = 64;
 pub const RACE_TRIES: usize = 64;
 /// Milliseconds: a step up the ladder is taken at once, a step down after this time of quiet.
 pub const CALM_DOWN_MS: u64 = 10_000;
+/// Listeners a door lets come back by their prefix's allowance at any time, and one more for every `RETURNS_PART` inside
+/// and for every `RETURNS_SHARE` admitted: else each seat that is left would go to the prefix that had it, past the line.
+pub const RETURNS_MIN: u32 = 4;
+pub const RETURNS_PART: u32 = 50;
+pub const RETURNS_SHARE: u32 = 5;
+/// When a `LOSS_PART` of those inside, at least `LOSS_MIN` and `LOSS_UNUSUAL` times as many as usual leave within three seconds,
+/// connections were lost, and for
+/// `LOSS_RETURN_S` seconds all of them may come back by the allowance.
+pub const LOSS_PART: u32 = 20;
+pub const LOSS_MIN: u32 = 8;
+pub const LOSS_UNUSUAL: u32 = 4;
+pub const LOSS_RETURN_S: u32 = 60;

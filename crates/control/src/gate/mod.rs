@@ -53,9 +53,6 @@ pub mod ticket;
 mod usher;
 pub mod verdict;
 
-#[cfg(test)]
-mod tests;
-
 pub use door::{Door, Hall};
 pub use keys::{BadKey, Key, KeyRing};
 pub use knock::Gate;

@@ -50,14 +50,15 @@ impl Pass {
 impl Drop for Pass {
     fn drop(&mut self) {
         let hall = &self.door.hall;
-        hall.prefixes.leave(&self.charge);
         let second = hall.second.load(Relaxed);
-        if self.key.is_none_or(|key| hall.seats.leave(key, second)) {
+        let own = self.key.is_none_or(|key| hall.seats.leave(key, second));
+        hall.prefixes.leave(&self.charge, !own);
+        if own {
             self.door.lanes[self.lane as usize]
                 .inside
                 .fetch_sub(1, Relaxed);
             self.door.taken.fetch_sub(1, AcqRel);
-            hall.give_back(1);
+            hall.leave();
         }
     }
 }
@@ -65,8 +66,14 @@ impl Drop for Pass {
 /// Seats held for tickets that have just been given out: each for at most 30 s. The ticket's connection takes its seat over.
 #[derive(Debug, Default)]
 pub struct Held {
-    passes: VecDeque<(Now, Pass)>,
+    /// None: taken over meanwhile.
+    passes: VecDeque<(Now, Option<Pass>)>,
+    /// Where the search for those taken over goes on.
+    at: usize,
 }
+
+/// Entries looked at for being taken over, a call: what is not yet found counts against its prefix a little longer.
+const LOOKED_AT: usize = 1_024;
 
 impl Held {
     /// Holds the seat; with `HELD_MAX` held the oldest goes early.
@@ -74,23 +81,29 @@ impl Held {
         if self.passes.len() >= HELD_MAX {
             self.passes.pop_front();
         }
-        self.passes.push_back((now, pass));
+        self.passes.push_back((now, Some(pass)));
     }
 
-    /// Lets go of what is due or taken over; returns how many seats were let go unused.
+    /// Every 100 ms: lets go of what is due or taken over; returns how many seats were let go unused.
     pub fn let_go(&mut self, now: Now) -> usize {
+        for _ in 0..self.passes.len().min(LOOKED_AT) {
+            self.at = (self.at + 1) % self.passes.len();
+            if let Some((_, pass)) = self.passes.get_mut(self.at) {
+                pass.take_if(|pass| pass.is_taken_over());
+            }
+        }
         let mut unused = 0;
         while let Some((since, pass)) = self.passes.front() {
-            let used = pass.is_taken_over();
-            if !used && now.since(*since) < SEAT_HELD_MS * 1_000 {
+            if pass.is_some() && now.since(*since) < SEAT_HELD_MS * 1_000 {
                 break;
             }
-            unused += usize::from(!used);
+            unused += usize::from(pass.as_ref().is_some_and(|pass| !pass.is_taken_over()));
             self.passes.pop_front();
         }
         unused
     }
 
+    /// Entries, those included that were taken over and not yet found.
     pub fn len(&self) -> usize {
         self.passes.len()
     }

@@ -143,15 +143,21 @@ impl Charge {
 #[derive(Default)]
 struct Cell {
     inside: AtomicU32,
+    /// Of those, connections whose seat has been taken over by another of the same prefix and that are not closed yet.
+    doubled: AtomicU32,
     /// The most that were inside at once in this period and in the one before.
     peak: AtomicU32,
     before: AtomicU32,
 }
 
-/// How many of each prefix are inside. Two rows of counters without keys: a prefix may read as more than it is, never as
-/// less, and the memory is fixed. The rows are four times as wide as there are seats, so that strangers seldom meet.
+/// Rows of counters. A stranger shares all four cells with others only where a quarter of the cells is in use, and then
+/// fewer than one in 200 do.
+const ROWS: usize = 4;
+
+/// How many of each prefix are inside. Rows of counters without keys: a prefix may read as more than it is, never as
+/// less, and the memory is fixed. A row is four times as wide as there are seats.
 pub(crate) struct Prefixes {
-    rows: [Box<[Cell]>; 2],
+    rows: [Box<[Cell]>; ROWS],
     mask: usize,
 }
 
@@ -169,20 +175,24 @@ impl Prefixes {
             .max(1_024);
         let row = || (0..width).map(|_| Cell::default()).collect();
         Self {
-            rows: [row(), row()],
+            rows: std::array::from_fn(|_| row()),
             mask: width - 1,
         }
     }
 
-    fn cells(&self, hash: u64) -> [&Cell; 2] {
-        let row = |row: usize| &self.rows[row][(hash >> (row * 32)) as usize & self.mask];
-        [row(0), row(1)]
+    fn cells(&self, hash: u64) -> [&Cell; ROWS] {
+        let step = (hash >> 32) as usize | 1;
+        std::array::from_fn(|row| {
+            &self.rows[row][(hash as usize).wrapping_add(row * step) & self.mask]
+        })
     }
 
-    pub(crate) fn enter(&self, charge: &Charge) {
+    /// `again`: the seat was another connection's of this prefix, which is still counted.
+    pub(crate) fn enter(&self, charge: &Charge, again: bool) {
         for cell in self.cells(charge.coarse) {
             let inside = cell.inside.fetch_add(1, Relaxed) + 1;
-            cell.peak.fetch_max(inside, Relaxed);
+            let doubled = cell.doubled.fetch_add(u32::from(again), Relaxed) + u32::from(again);
+            cell.peak.fetch_max(inside.saturating_sub(doubled), Relaxed);
         }
         if charge.v6 {
             for cell in self.deeper(charge) {
@@ -191,9 +201,16 @@ impl Prefixes {
         }
     }
 
-    pub(crate) fn leave(&self, charge: &Charge) {
+    /// `taken_over`: the seat is another connection's now. If that came from another prefix the count of the doubled stays
+    /// at what it is or at nothing, and the allowance is the smaller for a while.
+    pub(crate) fn leave(&self, charge: &Charge, taken_over: bool) {
         for cell in self.cells(charge.coarse) {
             cell.inside.fetch_sub(1, Relaxed);
+            if taken_over {
+                let _ = cell
+                    .doubled
+                    .fetch_update(Relaxed, Relaxed, |doubled| doubled.checked_sub(1));
+            }
         }
         if charge.v6 {
             for cell in self.deeper(charge) {
@@ -202,9 +219,9 @@ impl Prefixes {
         }
     }
 
-    fn deeper(&self, charge: &Charge) -> [&Cell; 4] {
-        let ([a, b], [c, d]) = (self.cells(charge.fine), self.cells(charge.wide));
-        [a, b, c, d]
+    fn deeper(&self, charge: &Charge) -> impl Iterator<Item = &Cell> {
+        let [fine, wide] = [charge.fine, charge.wide].map(|hash| self.cells(hash));
+        fine.into_iter().chain(wide)
     }
 
     /// How many of the coarse prefix are inside.
@@ -230,6 +247,7 @@ impl Prefixes {
     /// Begins a new period. What was inside counts into it.
     pub(crate) fn turn(&self) {
         for cell in self.rows.iter().flatten() {
+            cell.doubled.store(0, Relaxed);
             let inside = cell.inside.load(Relaxed);
             cell.before.store(cell.peak.swap(inside, Relaxed), Relaxed);
         }
@@ -264,11 +282,9 @@ impl Prefixes {
     }
 }
 
-fn least(cells: [&Cell; 2]) -> u32 {
-    cells[0]
-        .inside
-        .load(Relaxed)
-        .min(cells[1].inside.load(Relaxed))
+fn least(cells: [&Cell; ROWS]) -> u32 {
+    let inside = cells.into_iter().map(|cell| cell.inside.load(Relaxed));
+    inside.min().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -302,14 +318,14 @@ mod tests {
         let charge = Charge::new(Prefix::v4([10, 0, 0, 1]), 1, &SALT);
         assert!(!prefixes.may_come_back(&charge));
         for _ in 0..3 {
-            prefixes.enter(&charge);
+            prefixes.enter(&charge, false);
         }
         assert!(!prefixes.may_come_back(&charge));
-        prefixes.leave(&charge);
+        prefixes.leave(&charge, false);
         assert!(prefixes.may_come_back(&charge));
-        prefixes.enter(&charge);
+        prefixes.enter(&charge, false);
         assert!(!prefixes.may_come_back(&charge), "as many as were inside");
-        prefixes.leave(&charge);
+        prefixes.leave(&charge, false);
         prefixes.turn();
         assert!(prefixes.may_come_back(&charge), "one period later");
         prefixes.turn();
@@ -320,12 +336,12 @@ mod tests {
     fn a_restart_keeps_the_allowance() {
         let before = Prefixes::new(100);
         let charge = Charge::new(Prefix::v4([10, 0, 0, 1]), 1, &SALT);
-        before.enter(&charge);
+        before.enter(&charge, false);
         let text = serde_json::to_string(&before.snapshot()).unwrap();
         let after = Prefixes::new(100);
         assert!(after.restore(&serde_json::from_str(&text).unwrap()));
         assert!(after.may_come_back(&charge));
-        after.enter(&charge);
+        after.enter(&charge, false);
         assert!(!after.may_come_back(&charge));
         assert!(!Prefixes::new(10_000).restore(&before.snapshot()));
         let other = Charge::new(Prefix::v4([10, 0, 0, 1]), 2, &SALT);
@@ -339,13 +355,13 @@ mod tests {
         for fourth in 0..5 {
             let charge = Charge::new(v6(7, fourth), 1, &SALT);
             assert!(!prefixes.capped(&charge, &caps));
-            prefixes.enter(&charge);
+            prefixes.enter(&charge, false);
         }
         assert!(prefixes.capped(&Charge::new(v6(7, 0x900), 1, &SALT), &caps));
         assert!(!prefixes.capped(&Charge::new(v6(8, 0), 1, &SALT), &caps));
         let one = Charge::new(v6(9, 0), 1, &SALT);
-        prefixes.enter(&one);
-        prefixes.enter(&one);
+        prefixes.enter(&one, false);
+        prefixes.enter(&one, false);
         assert!(prefixes.capped(&one, &caps), "the /64");
     }
 }

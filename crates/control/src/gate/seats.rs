@@ -63,11 +63,10 @@ pub(crate) struct Seats {
 
 impl Seats {
     pub(crate) fn new(seats: u32) -> Self {
-        // At most half full, in two lines of eight: full only when sixteen neighbours sit.
-        let lines = u64::from(seats.min(SEATS_MAX) * 2)
-            .div_ceil(LINE as u64)
-            .next_power_of_two()
-            .max(64);
+        // At most a quarter is taken. The rest remembers who left; a crowd that comes and goes makes it forget sooner than
+        // LEFT_KEPT_S, and then resume tickets and the prefix's allowance are the way back.
+        let slots = u64::from(seats.min(SEATS_MAX)) * 4;
+        let lines = slots.div_ceil(LINE as u64).next_power_of_two().max(512);
         Self {
             slots: (0..lines * LINE as u64)
                 .map(|_| AtomicU64::new(FREE))

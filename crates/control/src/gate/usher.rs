@@ -10,7 +10,10 @@ use super::call::Caller;
 use super::door::{Door, Hall};
 use super::ladder::{Ladder, LadderEvent};
 use super::lanes::{Dealer, LANES};
-use super::limits::{DOORS_MAX, PEAK_PERIOD_MS, SPENT_PERIOD_MS};
+use super::limits::{
+    DOORS_MAX, LOSS_MIN, LOSS_PART, LOSS_RETURN_S, LOSS_UNUSUAL, PEAK_PERIOD_MS, RETURNS_MIN,
+    RETURNS_PART, RETURNS_SHARE, SPENT_PERIOD_MS,
+};
 use super::load::{Load, Resource};
 use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
 use super::settings::{BadSettings, check_guarantee};
@@ -24,6 +27,13 @@ const COHORTS_EVERY_MS: u64 = 5_000;
 const KEPT_PART: u32 = 50;
 /// How fast the memory of unmet demand fades, a tick: those who were told to wait come again after some seconds.
 const DEMAND_FADES: f64 = 0.95;
+/// Below it nobody wants any more: somebody who has not come again for six seconds.
+const DEMAND_MIN: f64 = 0.05;
+/// Ticks after which the level rises when seats lie idle, and sinks when there are none.
+const LEVEL_IDLE_TICKS: u32 = 5;
+const LEVEL_SINK_TICKS: u32 = 5;
+/// One seat in so many may lie idle before the level rises past those who are still in line.
+const LEVEL_KEPT_PART: u32 = 30;
 /// Ticks in which a lane may leave its credits unused before they go to lanes that would use them.
 const IDLE_TICKS: u32 = 10;
 
@@ -48,6 +58,16 @@ struct Booked {
     demand: [f64; LANES],
     /// Ticks in which credits lay unused though nothing hindered.
     idle: [u32; LANES],
+    /// Ticks in which those below the level found no seat.
+    sink: u32,
+    /// Ticks in which seats were left that only those above the level wanted.
+    spare: u32,
+    /// Inside at the last tick, and how many left in each tenth of the last three seconds.
+    inside: u32,
+    losses: [u32; 30],
+    usual_loss: f64,
+    /// Parts of the next return earned by admissions.
+    earned: u32,
     /// Of this tick.
     seen: Seen,
 }
@@ -143,6 +163,12 @@ impl Usher {
             caller: Caller::default(),
             demand: [0.0; LANES],
             idle: [0; LANES],
+            sink: 0,
+            spare: 0,
+            inside: 0,
+            losses: [0; 30],
+            usual_loss: 0.0,
+            earned: 0,
             seen: Seen::default(),
         };
         if slot == self.doors.len() {
@@ -176,17 +202,18 @@ impl Usher {
         // Seconds begin at 1 so that nothing looks left at 0.
         let second = 1 + (times.now.since(began) / 1_000_000) as u32;
         self.hall.second.store(second, Relaxed);
-        let (capacity, short) = load.seats(self.hall.out(), self.hall.settings.seats);
+        let (capacity, short) = load.seats(self.hall.inside(), self.hall.settings.seats);
         self.hall.set_capacity(capacity);
         self.doors.iter_mut().flatten().for_each(Booked::see);
         self.budget();
         let mut modes = Vec::new();
         for booked in self.doors.iter_mut().flatten() {
+            booked.returns(second);
             modes.extend(booked.look(short, times));
             booked.deal(times);
         }
         let spent_early = self.turn(times.now);
-        let taken = f64::from(self.hall.out()) / f64::from(capacity.max(1));
+        let taken = f64::from(self.hall.inside()) / f64::from(capacity.max(1));
         let ladder = self.ladder.look(load, taken, times.now, times.wall);
         UsherReport {
             capacity,
@@ -200,7 +227,7 @@ impl Usher {
     /// How many seats each space may hold: its guarantee, and of what is idle an equal part; first come those below their guarantee.
     fn budget(&mut self) {
         let capacity = self.hall.capacity();
-        let free = capacity.saturating_sub(self.hall.out());
+        let free = capacity.saturating_sub(self.hall.inside());
         let all: f64 = self
             .doors
             .iter()
@@ -282,6 +309,30 @@ impl Booked {
         self.dealer.used(door.shares(), self.seen.used);
     }
 
+    /// Settles how many may come back by their prefix's allowance.
+    fn returns(&mut self, second: u32) {
+        let door = &self.door;
+        let entered: u32 = self.seen.used.iter().sum();
+        let inside = door.inside();
+        self.losses.rotate_right(1);
+        self.losses[0] = (self.inside + entered).saturating_sub(inside);
+        let lost: u32 = self.losses.iter().sum();
+        let unusual = f64::from(lost) >= self.usual_loss * f64::from(LOSS_UNUSUAL);
+        // A minute's mean of what leaves in three seconds.
+        self.usual_loss += (f64::from(lost) - self.usual_loss) / 600.0;
+        if unusual && lost >= LOSS_MIN.max((inside + lost) / LOSS_PART) {
+            door.all_return_until.store(second + LOSS_RETURN_S, Relaxed);
+        }
+        self.inside = inside;
+        self.earned += entered;
+        let earned = self.earned / RETURNS_SHARE;
+        self.earned %= RETURNS_SHARE;
+        let most = RETURNS_MIN + inside / RETURNS_PART;
+        let _ = door
+            .returns
+            .fetch_update(Relaxed, Relaxed, |left| Some((left + earned).min(most)));
+    }
+
     fn waiting(&self) -> u64 {
         let (issued, called) = self.door.line();
         issued.saturating_sub(called)
@@ -290,7 +341,7 @@ impl Booked {
     fn wants(&self) -> bool {
         self.waiting() > 0
             || self.seen.over_level > 0
-            || self.demand.iter().any(|demand| *demand >= 0.5)
+            || self.demand.iter().any(|demand| *demand >= DEMAND_MIN)
     }
 
     /// Seats that are missing to its guarantee.
@@ -327,8 +378,8 @@ impl Booked {
         let from = self.keeper.look(up, down, times.now);
         let to = self.keeper.mode();
         door.set_mode(to);
-        self.level();
         let of = ModeOf::Space(door.space().clone());
+        self.level();
         from.map(|from| ModeEvent {
             at: times.wall,
             of,
@@ -338,17 +389,30 @@ impl Booked {
         })
     }
 
-    /// Progressive filling: the level rises while seats are left that only prefixes above it want, and sinks while those below
-    /// it find none. So each prefix gets what it wants or as much as any other.
-    fn level(&self) {
+    /// Progressive filling: the level rises when seats lie idle that only prefixes above it want, though more of the line was
+    /// called; it sinks while those below it find none. So each prefix gets what it wants or as much as any other.
+    fn level(&mut self) {
         let level = self.door.level.load(Relaxed);
         let free = 2;
+        // While places of the line are not yet called, some below the level will be among them: a few seats may lie idle for them.
+        let all = self.door.inside() + self.seen.room;
+        let kept = if self.waiting() > 0 {
+            all / LEVEL_KEPT_PART
+        } else {
+            0
+        };
+        let spare = self.seen.over_level > 0 && self.seen.left[free] > kept;
+        self.spare = if spare { self.spare + 1 } else { 0 };
+        let none = self.seen.left[free] == 0 && (self.seen.unmet[free] > 0 || self.waiting() > 0);
+        self.sink = if none { self.sink + 1 } else { 0 };
         let next = if self.keeper.mode() < Mode::Storm {
             1
-        } else if self.seen.over_level > 0 && self.seen.left[free] > 0 {
+        } else if self.spare >= LEVEL_IDLE_TICKS {
+            self.spare = 0;
             level.saturating_add((level / 8).max(1))
-        } else if self.seen.left[free] == 0 && self.seen.unmet[free] > 0 {
-            level.saturating_sub((level / 32).max(1)).max(1)
+        } else if self.sink >= LEVEL_SINK_TICKS {
+            self.sink = 0;
+            level.saturating_sub((level / 16).max(1)).max(1)
         } else {
             level
         };
@@ -371,8 +435,13 @@ impl Booked {
         let others = (0..LANES)
             .filter(|lane| *lane != 2)
             .any(|lane| self.seen.unmet[lane] > 0);
-        // One seat beyond what was asked for lately, so that a lane's first comer finds it.
-        let mut wanted = self.demand.map(|demand| demand.ceil() as u32 + 1);
+        let mut wanted = self.demand.map(|demand| {
+            if demand < DEMAND_MIN {
+                0
+            } else {
+                demand.ceil() as u32
+            }
+        });
         let idle = self.idle[2] >= IDLE_TICKS && others;
         if !idle {
             let line = self
@@ -387,12 +456,10 @@ impl Booked {
             counts.credits.store(credits, Relaxed);
         }
         let here = self.demand[2].ceil() as u32;
-        let more = self.caller.call(
-            dealt[2].saturating_sub(here),
-            came,
-            self.waiting(),
-            times.now,
-        );
+        let (seats, over) = (dealt[2].saturating_sub(here), self.seen.over_level);
+        let more = self
+            .caller
+            .call(seats, came, over, self.waiting(), times.now);
         door.line.call(more, times.now);
         let (slow, quick) = self.caller.pace().unwrap_or_default();
         door.line.set_pace(slow, quick);

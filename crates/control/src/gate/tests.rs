@@ -1,1 +1,0 @@
-//! Tables: each fault of a token, each way a knock goes.
