@@ -9,12 +9,13 @@ mod edge;
 mod joins;
 mod planes;
 mod process;
+mod speakers;
 mod table;
 mod tls;
 
 use anyhow::{Context as _, bail};
 
-const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [carry] [joins] [tls] [ear]
+const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [speakers] [carry] [joins] [tls] [ear]
        (its own servers: bare ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
 fn main() -> anyhow::Result<()> {
@@ -44,8 +45,9 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 5] = [
+    let all: [Part<'_>; 6] = [
         ("planes", &planes::report),
+        ("speakers", &speakers::report),
         ("carry", &carry::report),
         ("joins", &|table| joins::plain(table, binary)),
         ("tls", &|table| joins::sealed(table, binary)),
