@@ -1,10 +1,14 @@
 //! What hosts do to a running stage: lock, hold music, silence meant, own echo.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
+use hustings_control::ids::PersonId;
 use hustings_control::spaces::Command;
+use hustings_media::stage::SourceKey;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -17,6 +21,10 @@ use crate::stage::StageCall;
 
 /// Milliseconds. Nobody means to be silent longer than this while live; longer is shortened to it.
 const HUSH_MILLIS_MAX: u64 = 10 * 60_000;
+
+/// A browser says that it is connected before the stage has its seat: the own echo waits up to 2 s for it, then is refused.
+const SEAT_LOOKS_MAX: u32 = 20;
+const SEAT_LOOK: Duration = Duration::from_millis(100);
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Lock {
@@ -112,21 +120,32 @@ pub(super) async fn hush(at: InSpace, In(Hush { millis }): In<Hush>) -> Answer<S
 #[utoipa::path(post, path = "/api/v1/spaces/{id}/echo", tag = "stage", params(("id" = String, Path)), request_body = Switch, responses((status = 204), (status = "4XX", body = Problem)))]
 pub(super) async fn echo(at: InSpace, In(Switch { on }): In<Switch>) -> Answer<StatusCode> {
     let person = at.needs_person()?;
+    let mut tries = SEAT_LOOKS_MAX;
+    let source = loop {
+        if let Some(source) = seat_of(&at, person).await? {
+            break source;
+        }
+        tries -= 1;
+        if tries == 0 {
+            return Err(Problem::caller(
+                StatusCode::CONFLICT,
+                "no-seat",
+                "connect your microphone first: you have no seat on the stage",
+            ));
+        }
+        tokio::time::sleep(SEAT_LOOK).await;
+    };
+    call_stage(&at, StageCall::Echo { source, on })
+}
+
+async fn seat_of(at: &InSpace, person: PersonId) -> Answer<Option<SourceKey>> {
     let (reply, seats) = tokio::sync::oneshot::channel();
-    call_stage(&at, StageCall::Seats { reply })?;
+    call_stage(at, StageCall::Seats { reply })?;
     let seats = seats.await.map_err(|_| no_stage())?;
-    let mine = seats
+    Ok(seats
         .iter()
         .find(|(_, sits)| *sits == person)
-        .map(|(source, _)| *source);
-    let source = mine.ok_or_else(|| {
-        Problem::caller(
-            StatusCode::CONFLICT,
-            "no-seat",
-            "connect your microphone first: you have no seat on the stage",
-        )
-    })?;
-    call_stage(&at, StageCall::Echo { source, on })
+        .map(|(source, _)| *source))
 }
 
 fn no_stage() -> Problem {
