@@ -24,6 +24,10 @@ pub const OPUS_PACKET_BYTES_MAX: usize = 1_275 * 3 + 7;
 pub const PROGRAM_BITRATE: u32 = 48_000;
 /// Pages (and an opening) in one vectored write. Linux takes 1,024; more than 6 s at once would not make it cheaper.
 pub const WRITE_PAGES_MAX: usize = 64;
+/// Bytes of pages joined for one write: 10 s of sound. Where the newest pages are more, each is handed over by itself.
+pub const JOINED_BYTES_MAX: usize = 64 * 1_024;
+/// Listeners of a ring from which on joining its newest pages once is cheaper than a list of them for each.
+pub const JOIN_PAGES_FROM: usize = 8;
 /// Writes to one listener in one sweep. Enough for a whole ring; a sink that takes crumbs waits for the next sweep.
 pub const LISTENER_WRITES_MAX: usize = 16;
 /// Samples (5 s). How far behind the newest page a listener goes on who fell off the ring: what a plain player buffers.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::lag::Lag;
 use super::ring::Cursor;
 use super::shard::{Ahead, Leave, RingKey, Sink};
-use crate::limits::{LISTENER_WRITES_MAX, WRITE_PAGES_MAX};
+use crate::limits::{JOIN_PAGES_FROM, LISTENER_WRITES_MAX, WRITE_PAGES_MAX};
 use crate::page::Page;
 use crate::time::Now;
 
@@ -45,25 +45,50 @@ pub(super) struct Visit {
 pub(super) struct Batch<'a> {
     slices: [IoSlice<'a>; WRITE_PAGES_MAX],
     len: usize,
+    /// The same pages end to end, if they are so many that joining them once is cheaper than handing a list of them to
+    /// the kernel for each listener; and where each begins.
+    joined: &'a [u8],
+    begins: [usize; WRITE_PAGES_MAX],
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn new(pages: &'a [Page]) -> Self {
+    /// `room` is for joined pages; no more of them are joined than its capacity holds, so nothing is allocated.
+    pub(super) fn new(pages: &'a [Page], listeners: usize, room: &'a mut Vec<u8>) -> Self {
         let newest = &pages[pages.len().saturating_sub(WRITE_PAGES_MAX)..];
         let mut slices = [IoSlice::new(&[]); WRITE_PAGES_MAX];
         for (slice, page) in slices.iter_mut().zip(newest) {
             *slice = IoSlice::new(&page.bytes);
         }
+        let mut begins = [usize::MAX; WRITE_PAGES_MAX];
+        room.clear();
+        let bytes: usize = newest.iter().map(|page| page.bytes.len()).sum();
+        if newest.len() > 1 && listeners >= JOIN_PAGES_FROM && bytes <= room.capacity() {
+            for (begin, page) in begins.iter_mut().zip(newest) {
+                *begin = room.len();
+                room.extend_from_slice(&page.bytes);
+            }
+        }
         Self {
             slices,
             len: newest.len(),
+            joined: room,
+            begins,
         }
     }
 
     /// The last `count` pages, if the batch holds so many.
-    fn tail(&self, count: usize) -> Option<&[IoSlice<'a>]> {
-        (count <= self.len).then(|| &self.slices[self.len - count..self.len])
+    fn tail(&self, count: usize) -> Option<Tail<'_, 'a>> {
+        let first = self.len.checked_sub(count)?;
+        Some(match self.joined.get(*self.begins.get(first)?..) {
+            Some(joined) if count > 1 => Tail::Joined(IoSlice::new(joined)),
+            _ => Tail::Pages(&self.slices[first..self.len]),
+        })
     }
+}
+
+enum Tail<'b, 'a> {
+    Joined(IoSlice<'a>),
+    Pages(&'b [IoSlice<'a>]),
 }
 
 impl<S: Sink> Listener<S> {
@@ -215,7 +240,10 @@ impl<S: Sink> Listener<S> {
             && self.partial.is_none()
             && let Some(tail) = batch.tail(pages.len())
         {
-            return self.sink.write_vectored(tail);
+            return match tail {
+                Tail::Joined(joined) => self.sink.write_vectored(&[joined]),
+                Tail::Pages(pages) => self.sink.write_vectored(pages),
+            };
         }
         let first = [
             &self.opening[..],

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::lag::start_behind;
 use super::listener::{Batch, Listener, Visit};
 use super::ring::{Cursor, Ring};
-use crate::limits::{LISTENING_MS, SHARD_RINGS_MAX, SKIP_BURST_SAMPLES};
+use crate::limits::{JOINED_BYTES_MAX, LISTENING_MS, SHARD_RINGS_MAX, SKIP_BURST_SAMPLES};
 use crate::page::Page;
 use crate::time::Now;
 
@@ -65,6 +65,8 @@ pub struct Shard<S> {
     rings: Vec<Option<RingSlot>>,
     /// The one snapshot, used again for each ring of each sweep.
     pages: Vec<Page>,
+    /// The newest pages of that snapshot end to end.
+    joined: Vec<u8>,
 }
 
 enum Slot<S> {
@@ -90,6 +92,7 @@ impl<S: Sink> Shard<S> {
             listeners_max,
             rings: Vec::new(),
             pages: Vec::new(),
+            joined: Vec::with_capacity(JOINED_BYTES_MAX),
         }
     }
 
@@ -214,7 +217,7 @@ impl<S: Sink> Shard<S> {
         );
         // A fallen listener gets everything that is left, for the skip to choose from.
         let ahead = Ahead::new(&self.pages, next, closed);
-        let batch = Batch::new(&self.pages);
+        let batch = Batch::new(&self.pages, 1, &mut self.joined);
         let visit = listener.visit(&ahead, &batch, now);
         self.pages.clear();
         visit.leave
@@ -232,11 +235,13 @@ impl<S: Sink> Shard<S> {
             ..SweepReport::default()
         };
         let mut pages = std::mem::take(&mut self.pages);
+        let mut joined = std::mem::take(&mut self.joined);
         for index in 0..self.rings.len() {
-            self.sweep_ring(index, now, &mut pages, left, &mut report);
+            self.sweep_ring(index, now, (&mut pages, &mut joined), left, &mut report);
         }
         pages.clear();
         self.pages = pages;
+        self.joined = joined;
         report
     }
 
@@ -244,7 +249,7 @@ impl<S: Sink> Shard<S> {
         &mut self,
         index: usize,
         now: Now,
-        pages: &mut Vec<Page>,
+        (pages, joined): (&mut Vec<Page>, &mut Vec<u8>),
         left: &mut Vec<(ListenerKey, RingKey, Leave, S)>,
         report: &mut SweepReport,
     ) {
@@ -260,7 +265,7 @@ impl<S: Sink> Shard<S> {
         slot.ring
             .pages_from(slot.lowest, slot.ring.pages_max(), pages);
         let ahead = Ahead::new(pages, next, closed);
-        let batch = Batch::new(pages);
+        let batch = Batch::new(pages, slot.members.len(), joined);
         let mut lowest = ahead.next;
         let mut at = 0;
         while let Some(&key) = self.rings[index]

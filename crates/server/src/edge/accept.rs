@@ -1,12 +1,13 @@
 //! From an accepted connection to its end here: a listener in the shard, a page, or a refusal.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::net::{SocketFlags, acceptfrom_with};
 use rustls::server::Acceptor;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,16 +20,16 @@ use super::abuse::{Abuse, Caller};
 use super::answers::{self, Answer};
 use super::counters::add;
 use super::door::{self, Counted, Silent};
-use super::head::{self, BadHead, Method, SoundRequest};
+use super::head::{self, BadHead, Burst, Method, SoundRequest};
 use super::http::{self, Ending, HttpSeat};
 use super::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, BACKLOG, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
-    SILENT_DROPPED_WHEN_SHORT,
+    HEAD_BYTES_FIRST, SILENT_DROPPED_WHEN_SHORT,
 };
 use super::proxy;
 use super::shard_loop::{Local, Returned};
-use super::socket::Stream;
-use super::sound::{self, Decision};
+use super::socket::{ListenerSocket, Stream};
+use super::sound::{self, Decision, Place};
 
 /// One listener a shard, all on the same address. SO_REUSEPORT would let two nodes of one user share a port unseen, so
 /// a socket without it asks first whether the port is free.
@@ -50,28 +51,56 @@ fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.set_nonblocking(true)?;
+    // Linux hands it on to every connection accepted: one system call less for each.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket)
 }
 
 /// Accepts until the task is ended. Bounded a turn, so that sound goes before newcomers.
+///
+/// The first of a turn is waited for in the reactor. Those who stand behind it are taken past the reactor: whose request
+/// is there already joins without ever having been in it.
 pub(super) async fn run(local: Rc<Local>, listener: TcpListener) {
     loop {
-        for _ in 0..ACCEPTS_PER_TURN {
-            match listener.accept().await {
-                Ok((tcp, peer)) => welcome(&local, tcp, peer),
-                Err(e) if is_short(&e) => {
-                    add(&local.counters.accept_pauses, 1);
-                    door::shed(&local.door, SILENT_DROPPED_WHEN_SHORT);
-                    sleep(ACCEPT_PAUSE).await;
-                }
-                // The peer was gone before we came to it.
-                Err(_) => {}
+        let first = listener.accept().await;
+        let first = first.and_then(|(tcp, peer)| Ok((tcp.into_std()?, peer)));
+        let mut more = take(&local, first).await;
+        for _ in 1..ACCEPTS_PER_TURN {
+            if !more {
+                break;
             }
+            more = take(&local, next(&listener)).await;
         }
         tokio::task::yield_now().await;
     }
+}
+
+type Accepted = io::Result<(std::net::TcpStream, SocketAddr)>;
+
+/// Who stands at the door now; `WouldBlock` when nobody does.
+fn next(listener: &TcpListener) -> Accepted {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let (tcp, peer) = acceptfrom_with(listener, flags)?;
+    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
+    Ok((tcp.into(), peer.ok_or(io::ErrorKind::NotConnected)?))
+}
+
+/// False when nobody stands at the door.
+async fn take(local: &Rc<Local>, accepted: Accepted) -> bool {
+    match accepted {
+        Ok((tcp, peer)) => welcome(local, tcp, peer),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
+        Err(e) if is_short(&e) => {
+            add(&local.counters.accept_pauses, 1);
+            door::shed(&local.door, SILENT_DROPPED_WHEN_SHORT);
+            sleep(ACCEPT_PAUSE).await;
+        }
+        // The peer was gone before we came to it.
+        Err(_) => {}
+    }
+    true
 }
 
 /// EMFILE, ENFILE, ENOMEM, ENOBUFS: the machine, not the peer, is why.
@@ -79,7 +108,7 @@ fn is_short(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(24 | 23 | 12 | 105))
 }
 
-fn welcome(local: &Rc<Local>, tcp: TcpStream, peer: SocketAddr) {
+fn welcome(local: &Rc<Local>, tcp: std::net::TcpStream, peer: SocketAddr) {
     let caller = Caller::new(peer, local.abuse.clone(), Arc::clone(&local.counters));
     let now_us = local.clock.now().0;
     // Closed before a byte is read or a task made: the cheapest refusal there is.
@@ -90,20 +119,68 @@ fn welcome(local: &Rc<Local>, tcp: TcpStream, peer: SocketAddr) {
     if local.room.is_shut() && door::shed(&local.door, 1) == 0 {
         return add(&local.counters.refused, 1);
     }
-    // A connection whose socket refuses this is gone already.
-    let _ = tcp.set_nodelay(true);
+    let mut first = FirstBytes::default();
+    if local.tls.is_none() && !caller.brings_proxy_header() {
+        first.read(&tcp);
+        if let Some(request) = head::sound_in(first.bytes())
+            && request.method == Method::Get
+            && !local.room.is_full()
+            && let Decision::Join(place) = sound::decide(&local.directory, &request)
+        {
+            return join(local, &place, request.burst, ListenerSocket::plain(tcp));
+        }
+    }
+    // Only a machine without memory for it refuses here.
+    let Ok(tcp) = TcpStream::from_std(tcp) else {
+        return add(&local.counters.refused, 1);
+    };
     let number = local.door.borrow_mut().number();
     let silent = Silent::new(Rc::clone(local), number);
     let counted = Counted::new(Arc::clone(&local.counters));
-    let life = connection(Rc::clone(local), tcp, caller.clone(), silent, counted);
+    let first = first.bytes().to_vec();
+    let life = connection(
+        Rc::clone(local),
+        tcp,
+        first,
+        caller.clone(),
+        silent,
+        counted,
+    );
     let task = tokio::task::spawn_local(life);
     door::note(&local.door, number, caller, task.abort_handle());
+}
+
+/// What is there already when a connection is accepted: in a rush, nearly always the whole request.
+struct FirstBytes {
+    bytes: [u8; HEAD_BYTES_FIRST],
+    len: usize,
+}
+
+impl Default for FirstBytes {
+    fn default() -> Self {
+        Self {
+            bytes: [0; HEAD_BYTES_FIRST],
+            len: 0,
+        }
+    }
+}
+
+impl FirstBytes {
+    fn read(&mut self, mut tcp: &std::net::TcpStream) {
+        // An end or an error shows again when the connection's task reads.
+        self.len = tcp.read(&mut self.bytes).unwrap_or(0);
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
 }
 
 /// From the first byte to a listener's row, a refusal, or the threads that answer pages.
 async fn connection(
     local: Rc<Local>,
     mut tcp: TcpStream,
+    first: Vec<u8>,
     mut caller: Caller,
     silent: Silent,
     counted: Counted,
@@ -114,7 +191,7 @@ async fn connection(
     let Some(mut stream) = shake_hands(&local, tcp, &caller).await else {
         return;
     };
-    let head = match head::read(&mut stream).await {
+    let head = match head::read(&mut stream, first).await {
         Ok(head) => head,
         Err(bad) => return refuse_head(stream, &caller, bad).await,
     };
@@ -230,19 +307,22 @@ async fn listen(local: &Local, stream: Stream, request: &SoundRequest) {
     match sound::decide(&local.directory, request) {
         Decision::HeadOnly(head) => farewell(stream, head).await,
         Decision::Refuse(answer) => turn_away(local, stream, answer, head_only).await,
+        // A socket that cannot leave the reactor is gone.
         Decision::Join(place) => {
-            let now = local.clock.now();
-            let joined =
-                local
-                    .crowd
-                    .borrow_mut()
-                    .join(&place, request.burst, stream.into_listener(), now);
-            if let Err(mut socket) = joined {
-                add(&local.counters.refused, 1);
-                socket.say(answers::FULL.whole);
-                socket.finish();
+            if let Ok(socket) = stream.into_listener() {
+                join(local, &place, request.burst, socket);
             }
         }
+    }
+}
+
+fn join(local: &Local, place: &Place, burst: Burst, socket: ListenerSocket) {
+    let now = local.clock.now();
+    let joined = local.crowd.borrow_mut().join(place, burst, socket, now);
+    if let Err(mut socket) = joined {
+        add(&local.counters.refused, 1);
+        socket.say(answers::FULL.whole);
+        socket.finish();
     }
 }
 

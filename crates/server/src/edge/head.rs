@@ -88,11 +88,22 @@ pub(super) enum BadHead {
     Malformed,
 }
 
-/// Reads until the head is whole. The buffer is small at first and never larger than `HEAD_BYTES_MAX`.
-pub(super) async fn read(stream: &mut Stream) -> Result<Head, BadHead> {
+/// What a whole head asks for, when that is sound. `None` also for what is not whole or no head: `read` says more.
+pub(super) fn sound_in(bytes: &[u8]) -> Option<SoundRequest> {
+    parse(bytes).ok().flatten().flatten()
+}
+
+/// Reads on from `first` until the head is whole. The buffer is small at first and never larger than `HEAD_BYTES_MAX`.
+pub(super) async fn read(stream: &mut Stream, first: Vec<u8>) -> Result<Head, BadHead> {
     let deadline = Instant::now() + HEAD_DEADLINE;
-    let mut bytes = vec![0; HEAD_BYTES_FIRST];
-    let mut len = 0;
+    let mut len = first.len();
+    let mut bytes = first;
+    if len > 0
+        && let Some(sound) = look(&bytes, &bytes)?
+    {
+        return Ok(Head { bytes, sound });
+    }
+    bytes.resize(len.max(HEAD_BYTES_FIRST), 0);
     loop {
         if len == bytes.len() {
             if len == HEAD_BYTES_MAX {
@@ -111,19 +122,25 @@ pub(super) async fn read(stream: &mut Stream) -> Result<Head, BadHead> {
         };
         let looked_at = len.saturating_sub(END_BYTES_MAX);
         len += read;
-        // Parsing waits for the end of the head, so that a head sent byte by byte is not parsed as often.
-        if !bytes.first().is_some_and(u8::is_ascii_uppercase)
-            && !matches!(bytes.first(), Some(b'\r' | b'\n'))
-        {
-            return Err(BadHead::Malformed);
-        }
-        if ends_within(bytes.get(looked_at..len).unwrap_or_default()) {
+        let (so_far, fresh) = (bytes.get(..len), bytes.get(looked_at..len));
+        if let Some(sound) = look(so_far.unwrap_or_default(), fresh.unwrap_or_default())? {
             bytes.truncate(len);
-            if let Some(sound) = parse(&bytes)? {
-                return Ok(Head { bytes, sound });
-            }
-            bytes.resize(len.max(HEAD_BYTES_FIRST), 0);
+            return Ok(Head { bytes, sound });
         }
+    }
+}
+
+/// Parsing waits for the end of the head, so that a head sent byte by byte is not parsed as often.
+#[allow(clippy::option_option)]
+fn look(so_far: &[u8], fresh: &[u8]) -> Result<Option<Option<SoundRequest>>, BadHead> {
+    match so_far.first() {
+        Some(b'\r' | b'\n' | b'A'..=b'Z') => {}
+        _ => return Err(BadHead::Malformed),
+    }
+    if ends_within(fresh) {
+        parse(so_far)
+    } else {
+        Ok(None)
     }
 }
 

@@ -2,7 +2,8 @@
 //! in a shard that is only written to (`ListenerSocket`).
 
 use std::future::Future;
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Write as _};
+use std::net;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -26,25 +27,27 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// From here on the connection is only written to, by a shard.
-    pub(super) fn into_listener(self) -> ListenerSocket {
-        match self {
-            Self::Plain(tcp) => {
-                bound_send_buffer(&tcp);
-                ListenerSocket::Plain(tcp)
-            }
+    /// From here on the connection is only written to, by a shard. It leaves the reactor, which would hold a place for
+    /// it and wake for it in vain.
+    ///
+    /// # Errors
+    /// When the reactor does not let go of the socket.
+    pub(super) fn into_listener(self) -> io::Result<ListenerSocket> {
+        Ok(match self {
+            Self::Plain(tcp) => ListenerSocket::plain(tcp.into_std()?),
             Self::Tls(tls) => {
                 let (tcp, mut session) = tls.into_inner();
+                let tcp = tcp.into_std()?;
                 bound_send_buffer(&tcp);
                 session.set_buffer_limit(Some(TLS_BUFFER_BYTES));
                 ListenerSocket::Tls(Box::new(TlsSocket { tcp, session }))
             }
-        }
+        })
     }
 }
 
 /// The kernel's default stays when it refuses: the listener then only looks alive for longer than it is.
-fn bound_send_buffer(tcp: &TcpStream) {
+fn bound_send_buffer(tcp: &net::TcpStream) {
     let _ = socket2::SockRef::from(tcp).set_send_buffer_size(SEND_BUFFER_BYTES);
 }
 
@@ -236,16 +239,22 @@ impl AsyncWrite for Rewound {
 /// A listener's socket in a shard. It is never read: what a listener still says does not matter, and a connection that
 /// is gone shows at the next write.
 pub(super) enum ListenerSocket {
-    Plain(TcpStream),
+    Plain(net::TcpStream),
     Tls(Box<TlsSocket>),
 }
 
 pub(super) struct TlsSocket {
-    tcp: TcpStream,
+    tcp: net::TcpStream,
     session: ServerConnection,
 }
 
 impl ListenerSocket {
+    /// The socket must not block.
+    pub(super) fn plain(tcp: net::TcpStream) -> Self {
+        bound_send_buffer(&tcp);
+        Self::Plain(tcp)
+    }
+
     /// Sends a constant answer if it fits, which it does before anything else was sent.
     pub(super) fn say(&mut self, answer: &'static [u8]) {
         let _ = self.write_vectored(&[IoSlice::new(answer)]);
@@ -269,7 +278,10 @@ impl ListenerSocket {
 impl Sink for ListenerSocket {
     fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Plain(tcp) => tcp.try_write_vectored(bufs),
+            Self::Plain(tcp) => match bufs {
+                [one] => tcp.write(one),
+                _ => tcp.write_vectored(bufs),
+            },
             Self::Tls(tls) => tls.write_vectored(bufs),
         }
     }
@@ -298,7 +310,7 @@ impl TlsSocket {
     /// Moves sealed records to the socket; true when none is left. Ends: each turn takes bytes out of a bounded buffer.
     fn send(&mut self) -> io::Result<bool> {
         while self.session.wants_write() {
-            match self.session.write_tls(&mut TryWrite(&self.tcp)) {
+            match self.session.write_tls(&mut self.tcp) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(_) => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -306,21 +318,5 @@ impl TlsSocket {
             }
         }
         Ok(true)
-    }
-}
-
-struct TryWrite<'a>(&'a TcpStream);
-
-impl Write for TryWrite<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.try_write(buf)
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(bufs)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
