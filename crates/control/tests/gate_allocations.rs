@@ -97,7 +97,7 @@ fn a_knock_allocates_nothing() {
         "enter",
         "prove",
         "no_right",
-        "not_your_turn",
+        "prefix_share",
         "malformed",
         "open",
     ] {

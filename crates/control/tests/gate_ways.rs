@@ -346,7 +346,7 @@ fn one_ticket_one_seat() {
     drop(entered(night.knock(1, Ask::Sound, token(&ticket))));
     night.pass(u64::from(LEFT_KEPT_S) * 1_000 + 2_000);
     assert_eq!(
-        away(night.knock(1, Ask::Sound, token(&ticket))),
+        away(night.knock(77, Ask::Sound, token(&ticket))),
         Reason::Spent
     );
 }
@@ -511,7 +511,7 @@ fn in_a_storm_computing_is_a_way_in_and_a_solution_is_spent_once() {
     let _back = entered(night.knock(1, Ask::Sound, Shows::Token(solution.as_bytes())));
     drop((_back, inside));
     night.pass(u64::from(LEFT_KEPT_S) * 1_000 + 2_000);
-    let late = away(night.knock(1, Ask::Sound, Shows::Token(solution.as_bytes())));
+    let late = away(night.knock(77, Ask::Sound, Shows::Token(solution.as_bytes())));
     assert!(
         matches!(late, Reason::Spent | Reason::Token(TokenFault::Expired)),
         "{late:?}"

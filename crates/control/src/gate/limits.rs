@@ -39,6 +39,8 @@ pub const SEATS_MAX: u32 = 8_000_000;
 pub const LEASE_MAX: u32 = 64;
 /// Milliseconds of one bucket of the line. Within it places go by the moment of arrival.
 pub const BUCKET_MS: u64 = 10_000;
+/// Milliseconds: no draw is further off than a month, whatever a snapshot says.
+pub const DRAW_MS_MAX: u64 = 31 * 86_400_000;
 /// Buckets a line remembers: longer than a place lives. Older ones count as served.
 pub const BUCKETS: usize = 2_048;
 /// Seconds over which it is learned how many of those whose turn has come do come.
@@ -49,7 +51,7 @@ pub const CALLED_WINDOW_S: usize = 15;
 pub const SHOW_MIN: f64 = 1.0 / 1_024.0;
 /// Milliseconds between two polls of a waiter: never sooner (a small answer still costs a round), never later (a phone sleeps).
 pub const POLL_MS_MIN: u32 = 2_000;
-pub const POLL_MS_MAX: u32 = 600_000;
+pub const POLL_MS_MAX: u32 = 1_800_000;
 /// Milliseconds until the next poll when nobody knows how long it takes.
 pub const POLL_MS_UNKNOWN: u32 = 30_000;
 /// Small hashes that a solution consists of. Eight of a mean of d tries each vary less than one of 8 d.

@@ -11,7 +11,8 @@ use std::sync::atomic::{
 
 use hustings_media::time::Now;
 
-use super::limits::{BUCKET_MS, BUCKETS, POLL_MS_MAX, POLL_MS_MIN, POLL_MS_UNKNOWN};
+pub use super::estimate::{Estimate, poll_after};
+use super::limits::{BUCKET_MS, BUCKETS, DRAW_MS_MAX};
 use super::verdict::Times;
 use crate::ids::UnixMillis;
 
@@ -33,15 +34,6 @@ impl Place {
             rank: packed as u32,
         }
     }
-}
-
-/// How long a wait will be, as far as the line's pace of the last minute tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Estimate {
-    /// The line has no pace yet: nobody can know.
-    Unknown,
-    /// Seconds, from a quick to a slow minute.
-    Between(u32, u32),
 }
 
 /// The counts of one line. Gates read and add, the usher calls.
@@ -318,7 +310,12 @@ impl Line {
             self.draws_at.store(
                 times
                     .now
-                    .plus_millis(snapshot.draws_in_ms.saturating_sub(between))
+                    .plus_millis(
+                        snapshot
+                            .draws_in_ms
+                            .min(DRAW_MS_MAX)
+                            .saturating_sub(between),
+                    )
                     .0,
                 Relaxed,
             );
@@ -343,22 +340,4 @@ fn fraction(micros: u64) -> u32 {
 
 fn scale(count: u64, rank: u32, whole: u32) -> u64 {
     (u128::from(count) * u128::from(rank.min(whole)) / u128::from(whole.max(1))) as u64
-}
-
-/// Milliseconds until the next poll: three quarters of the way to the expected turn, and a tenth of that as jitter, so that a
-/// waiter asks about five times in all, however long it takes. `random` spreads those who came together.
-pub fn poll_after(wait: Estimate, random: u32) -> u32 {
-    let jitter =
-        |ms: u32, part: u32| ms + ((u64::from(ms / part) * u64::from(random)) >> 32) as u32;
-    match wait {
-        Estimate::Unknown => jitter(POLL_MS_UNKNOWN, 1),
-        Estimate::Between(quick, slow) => {
-            let middle = (u64::from(quick) + u64::from(slow)) * 500;
-            let sleep = middle * 3 / 4;
-            if sleep < u64::from(POLL_MS_MIN) {
-                return jitter(POLL_MS_MIN, 1);
-            }
-            jitter(sleep.min(u64::from(POLL_MS_MAX)) as u32, 10)
-        }
-    }
 }

@@ -30,8 +30,12 @@
 //! cannot be stored up to any use: those of one prefix come in by its max-min share, and places that nobody uses hold up
 //! the line by the time in which the called are waited for.
 
+mod answer;
+mod booked;
 mod call;
 pub mod door;
+mod enter;
+mod estimate;
 mod keys;
 mod knock;
 pub mod ladder;
@@ -43,6 +47,7 @@ pub mod mode;
 mod pass;
 pub mod prefix;
 pub mod puzzle;
+mod salt;
 mod seats;
 mod serving;
 pub mod settings;

@@ -134,10 +134,9 @@ impl Seats {
             {
                 continue;
             }
-            // Another core may have claimed another slot for the same right at this moment: the lower slot wins, and a
-            // settled one always. Nobody settles while a rival claim stands.
+            // Another core may have claimed another slot for the same right meanwhile: nobody settles while a rival stands.
             if self.rival(hash, slot) {
-                // What was there before was nobody's; a forgotten or left mark is lost, which costs a right to come back at most.
+                // A mark of one who left may be lost here.
                 let _ = self.slots[slot].compare_exchange(claimed, FREE, AcqRel, Relaxed);
                 continue;
             }
@@ -200,8 +199,7 @@ impl Seats {
         best
     }
 
-    /// Whether another slot holds the same right, settled or claimed. Both sides may see each other; then both step back
-    /// and try again, which `RACE_TRIES` bounds.
+    /// Whether another slot holds the same right. Two may see each other; then both step back and try again.
     fn rival(&self, hash: u64, own: usize) -> bool {
         self.candidates(hash)
             .filter(|slot| *slot != own)
@@ -259,8 +257,8 @@ fn forgotten(word: u64, second: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::prefix::Salt;
     use super::*;
-    use crate::gate::prefix::Salt;
 
     const SALT: Salt = Salt([8, 9]);
 
@@ -315,7 +313,7 @@ mod tests {
         }
     }
 
-    /// Real cores race with the same right: at any moment one connection has the seat, and it is given back once.
+    /// Real cores race: at any moment one connection has the seat, and it is given back once.
     #[test]
     fn cores_that_race_with_one_ticket_share_one_seat() {
         let seats = Seats::new(64);

@@ -1,0 +1,265 @@
+//! One door as the usher keeps it: what was asked of it, its mode, the level prefixes are held to, its lanes and its line.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::call::Caller;
+use super::door::Door;
+use super::lanes::{Dealer, LANES, Lane};
+use super::limits::{
+    LOSS_MIN, LOSS_PART, LOSS_RETURN_S, LOSS_UNUSUAL, RETURNS_MIN, RETURNS_PART, RETURNS_SHARE,
+};
+use super::load::Resource;
+use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
+use super::verdict::Times;
+
+/// How fast the memory of unmet demand fades, a tick: those who were told to wait come again after some seconds.
+const DEMAND_FADES: f64 = 0.95;
+/// Below it nobody wants any more: somebody who has not come again for six seconds.
+const DEMAND_MIN: f64 = 0.05;
+/// Ticks after which the level rises when seats lie idle, and sinks when there are none.
+const LEVEL_IDLE_TICKS: u32 = 5;
+const LEVEL_SINK_TICKS: u32 = 5;
+/// One seat in so many may lie idle before the level rises past those who are still in line.
+const LEVEL_KEPT_PART: u32 = 30;
+/// Ticks in which a lane may leave its credits unused before they go to lanes that would use them.
+const IDLE_TICKS: u32 = 10;
+
+/// A door and what the usher remembers of it.
+pub(super) struct Booked {
+    pub(super) door: Arc<Door>,
+    pub(super) guarantee: f64,
+    keeper: Keeper,
+    dealer: Dealer,
+    caller: Caller,
+    /// Who came in and who would have, fading, by lane.
+    demand: [f64; LANES],
+    /// Ticks in which credits lay unused though nothing hindered.
+    idle: [u32; LANES],
+    /// Ticks in which those below the level found no seat.
+    sink: u32,
+    /// Ticks in which seats were left that only those above the level wanted.
+    spare: u32,
+    /// Inside at the last tick, and how many left in each tenth of the last three seconds.
+    inside: u32,
+    losses: [u32; 30],
+    usual_loss: f64,
+    /// Parts of the next return earned by admissions.
+    earned: u32,
+    /// Of this tick.
+    pub(super) seen: Seen,
+}
+
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seen {
+    left: [u32; LANES],
+    used: [u32; LANES],
+    unmet: [u32; LANES],
+    over_level: u32,
+    /// Seats the door may take now.
+    pub(super) room: u32,
+}
+
+impl Booked {
+    pub(super) fn new(door: Arc<Door>, guarantee: f64) -> Self {
+        Self {
+            door,
+            guarantee,
+            keeper: Keeper::default(),
+            dealer: Dealer::default(),
+            caller: Caller::default(),
+            demand: [0.0; LANES],
+            idle: [0; LANES],
+            sink: 0,
+            spare: 0,
+            inside: 0,
+            losses: [0; 30],
+            usual_loss: 0.0,
+            earned: 0,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Takes what the gates have counted since the last tick.
+    pub(super) fn see(&mut self) {
+        let door = &self.door;
+        for (lane, counts) in door.lanes.iter().enumerate() {
+            self.seen.left[lane] = counts.credits.swap(0, Relaxed);
+            self.seen.used[lane] = counts.entered.swap(0, Relaxed);
+            self.seen.unmet[lane] = counts.unmet.swap(0, Relaxed);
+            let now = f64::from(self.seen.used[lane] + self.seen.unmet[lane]);
+            self.demand[lane] = now.max(self.demand[lane] * DEMAND_FADES);
+            let idle = self.seen.left[lane] > 0 && self.seen.used[lane] == 0;
+            self.idle[lane] = if idle {
+                self.idle[lane].saturating_add(1)
+            } else {
+                0
+            };
+        }
+        self.seen.over_level = door.over_level.swap(0, Relaxed);
+        self.dealer.used(door.shares(), self.seen.used);
+    }
+
+    /// Settles how many may come back by their prefix's allowance.
+    pub(super) fn returns(&mut self, second: u32) {
+        let door = &self.door;
+        let entered: u32 = self.seen.used.iter().sum();
+        let inside = door.inside();
+        self.losses.rotate_right(1);
+        self.losses[0] = (self.inside + entered).saturating_sub(inside);
+        let lost: u32 = self.losses.iter().sum();
+        let unusual = f64::from(lost) >= self.usual_loss * f64::from(LOSS_UNUSUAL);
+        // A minute's mean of what leaves in three seconds.
+        self.usual_loss += (f64::from(lost) - self.usual_loss) / 600.0;
+        if unusual && lost >= LOSS_MIN.max((inside + lost) / LOSS_PART) {
+            door.all_return_until.store(second + LOSS_RETURN_S, Relaxed);
+        }
+        self.inside = inside;
+        self.earned += entered;
+        let earned = self.earned / RETURNS_SHARE;
+        self.earned %= RETURNS_SHARE;
+        let most = RETURNS_MIN + inside / RETURNS_PART;
+        let _ = door
+            .returns
+            .fetch_update(Relaxed, Relaxed, |left| Some((left + earned).min(most)));
+    }
+
+    pub(super) fn waiting(&self) -> u64 {
+        let (issued, called) = self.door.line();
+        issued.saturating_sub(called)
+    }
+
+    pub(super) fn wants(&self) -> bool {
+        self.waiting() > 0
+            || self.seen.over_level > 0
+            || self.demand.iter().any(|demand| *demand >= DEMAND_MIN)
+    }
+
+    /// Seats that are missing to its guarantee.
+    pub(super) fn below(&self, scale: f64) -> u32 {
+        ((self.guarantee * scale) as u32).saturating_sub(self.door.inside())
+    }
+
+    /// Settles the mode, and the level that prefixes are held to.
+    pub(super) fn look(&mut self, short: Resource, times: Times) -> Option<ModeEvent> {
+        let door = &self.door;
+        let (taken, room) = (f64::from(door.inside()), f64::from(self.seen.room));
+        let fill = if taken + room > 0.0 {
+            taken / (taken + room)
+        } else {
+            1.0
+        };
+        // A tick is a tenth of a second.
+        let a_second = f64::from(self.seen.used.iter().chain(&self.seen.unmet).sum::<u32>()) * 10.0;
+        let unmet = self.seen.unmet.iter().any(|unmet| *unmet > 0);
+        let rush = if unmet || a_second > room {
+            Mode::Storm
+        } else if a_second * 5.0 > room {
+            Mode::Busy
+        } else {
+            Mode::Calm
+        };
+        let up = by_share(fill, 0.85, 0.97).max(rush);
+        let line = if self.waiting() > 0 && self.keeper.mode() == Mode::Storm {
+            Mode::Storm
+        } else {
+            Mode::Calm
+        };
+        let down = by_share(fill, 0.77, 0.89).max(rush).max(line);
+        let from = self.keeper.look(up, down, times.now);
+        let to = self.keeper.mode();
+        door.set_mode(to);
+        let of = ModeOf::Space(door.space().clone());
+        self.level();
+        from.map(|from| ModeEvent {
+            at: times.wall,
+            of,
+            from,
+            to,
+            because: short,
+        })
+    }
+
+    /// Progressive filling: the level rises when seats lie idle that only prefixes above it want, though more of the line was
+    /// called; it sinks while those below it find none. So each prefix gets what it wants or as much as any other.
+    pub(super) fn level(&mut self) {
+        let level = self.door.level.load(Relaxed);
+        let free = 2;
+        // While places of the line are not yet called, some below the level will be among them: a few seats may lie idle for them.
+        let all = self.door.inside() + self.seen.room;
+        let kept = if self.waiting() > 0 {
+            all / LEVEL_KEPT_PART
+        } else {
+            0
+        };
+        let spare = self.seen.over_level > 0 && self.seen.left[free] > kept;
+        self.spare = if spare { self.spare + 1 } else { 0 };
+        let none = self.seen.left[free] == 0 && (self.seen.unmet[free] > 0 || self.waiting() > 0);
+        self.sink = if none { self.sink + 1 } else { 0 };
+        let next = if self.keeper.mode() < Mode::Storm {
+            1
+        } else if self.spare >= LEVEL_IDLE_TICKS {
+            self.spare = 0;
+            level.saturating_add((level / 8).max(1))
+        } else if self.sink >= LEVEL_SINK_TICKS {
+            self.sink = 0;
+            level.saturating_sub((level / 16).max(1)).max(1)
+        } else {
+            level
+        };
+        self.door.level.store(next, Relaxed);
+    }
+
+    /// Deals credits to the lanes and calls the line by what the free lane gets.
+    pub(super) fn deal(&mut self, times: Times) {
+        let door = &self.door;
+        door.line.roll(times.now);
+        let came = door.line.came.swap(0, Relaxed);
+        if self.keeper.mode() < Mode::Storm {
+            let called = self.waiting();
+            door.line.call(u64::MAX, times.now);
+            self.caller.note(called, came, times.now);
+            door.line.set_pace(0.0, 0.0);
+            return;
+        }
+        let room = self.seen.room;
+        let others = (0..LANES)
+            .filter(|lane| *lane != 2)
+            .any(|lane| self.seen.unmet[lane] > 0);
+        let mut wanted = self.demand.map(|demand| {
+            if demand < DEMAND_MIN {
+                0
+            } else {
+                demand.ceil() as u32
+            }
+        });
+        let idle = self.idle[2] >= IDLE_TICKS && others;
+        if !idle {
+            let line = self
+                .waiting()
+                .saturating_add(u64::from(self.seen.over_level));
+            wanted[2] = wanted[2]
+                .max(u32::try_from(line).unwrap_or(u32::MAX))
+                .max(self.caller.expected());
+        }
+        let dealt = self.dealer.deal(door.shares(), room, wanted);
+        for (counts, credits) in door.lanes.iter().zip(dealt) {
+            counts.credits.store(credits, Relaxed);
+        }
+        let here = self.demand[2].ceil() as u32;
+        let (seats, over) = (dealt[2].saturating_sub(here), self.seen.over_level);
+        let more = self
+            .caller
+            .call(seats, came, over, self.waiting(), times.now);
+        door.line.call(more, times.now);
+        let (slow, quick) = self.caller.pace().unwrap_or_default();
+        door.line.set_pace(slow, quick);
+    }
+
+    pub(super) fn adjust_puzzles(&mut self) {
+        let cohorts = &self.door.cohorts;
+        let entered = self.door.inside_by_lane(Lane::Effort);
+        let fair = entered / cohorts.len() as u32;
+        cohorts.iter().for_each(|cohort| cohort.adjust(fair));
+    }
+}

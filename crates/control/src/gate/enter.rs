@@ -1,0 +1,227 @@
+//! Who has no seat yet: what hinders, and the taking of a seat.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::door::Door;
+use super::knock::{Gate, Right, Shown};
+use super::lanes::Lane;
+use super::limits::{LEASE_MAX, PLACE_AGE_MIN_MS};
+use super::load::Load;
+use super::mode::Mode;
+use super::pass::Pass;
+use super::prefix::Charge;
+use super::seats::{Claim, SeatId};
+use super::verdict::{Ask, Cause, Entry, Knock, Reason, Shows, Times, Verdict};
+
+impl Gate {
+    /// Who has no seat yet.
+    pub(super) fn admit(
+        &mut self,
+        knock: &Knock<'_>,
+        charge: &Charge,
+        mut shown: Shown,
+        load: &Load,
+        times: Times,
+    ) -> (Lane, Verdict) {
+        let door = knock.door;
+        let mode = door.mode().max(self.mode.mode());
+        let strict = mode > Mode::Calm;
+        // Those without script come back by as many as were inside.
+        if strict && shown.right.is_none() && self.may_return(door, charge) {
+            shown.right = Some(Right::RETURNS);
+        }
+        let lane = shown.right.map_or(Lane::Free, |right| right.lane);
+        let cause = self.hindrance(knock, charge, &shown, mode, load, times);
+        let may_prove = matches!(cause, Some(Cause::NoRight | Cause::NotYourTurn));
+        if may_prove && knock.ask == Ask::Puzzle && mode == Mode::Storm {
+            return (lane, Verdict::Prove(self.puzzle(door, charge, times)));
+        }
+        if let Some(cause) = cause {
+            return (lane, self.wait(knock, charge, &shown, cause, times));
+        }
+        match self.seat(knock, charge, &shown, lane, mode == Mode::Storm, times) {
+            Ok(verdict) => (lane, verdict),
+            Err(cause) => (lane, self.wait(knock, charge, &shown, cause, times)),
+        }
+    }
+
+    /// What keeps somebody out before seats are looked at.
+    pub(super) fn hindrance(
+        &self,
+        knock: &Knock<'_>,
+        charge: &Charge,
+        shown: &Shown,
+        mode: Mode,
+        load: &Load,
+        times: Times,
+    ) -> Option<Cause> {
+        let door = knock.door;
+        if load.full().is_some() {
+            return Some(Cause::NodeFull);
+        }
+        let Some(right) = shown.right else {
+            return match (mode, knock.ask) {
+                (Mode::Calm, Ask::Sound) => None,
+                (Mode::Calm, _) => Some(Cause::Open),
+                _ => Some(Cause::NoRight),
+            };
+        };
+        if mode == Mode::Calm {
+            return None;
+        }
+        if let Some((place, token)) = right.place {
+            if !door.line.is_called(place) {
+                return Some(Cause::NotYourTurn);
+            }
+            // A clock that stepped back makes nobody younger.
+            let age = times.wall.0.checked_sub(token.issued.0);
+            if age.is_some_and(|age| age < PLACE_AGE_MIN_MS) {
+                return Some(Cause::NoRight);
+            }
+        }
+        if right.lane == Lane::Resume {
+            return None;
+        }
+        if self.hall.prefixes.capped(charge, door.caps()) {
+            return Some(Cause::PrefixShare);
+        }
+        let shared = mode == Mode::Storm && matches!(right.lane, Lane::Free | Lane::Effort);
+        if shared && self.hall.prefixes.inside(charge) >= door.level.load(Relaxed) {
+            door.over_level.fetch_add(1, Relaxed);
+            return Some(Cause::PrefixShare);
+        }
+        None
+    }
+
+    /// Takes a seat, or says that there is none. What was taken on the way is given back.
+    pub(super) fn seat(
+        &mut self,
+        knock: &Knock<'_>,
+        charge: &Charge,
+        shown: &Shown,
+        lane: Lane,
+        storm: bool,
+        times: Times,
+    ) -> Result<Verdict, Cause> {
+        let door = knock.door;
+        let unmet = |door: &Door| {
+            door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
+            Cause::NoSeat
+        };
+        let credit = if storm {
+            Some(door.take_credit(lane).ok_or_else(|| unmet(door))?)
+        } else {
+            None
+        };
+        let back = |door: &Door| credit.into_iter().for_each(|lane| door.return_credit(lane));
+        if !door.take_seat() {
+            back(door);
+            return Err(unmet(door));
+        }
+        if !self.lease() {
+            door.taken.fetch_sub(1, Relaxed);
+            back(door);
+            return Err(unmet(door));
+        }
+        let wants_ticket = knock.ask != Ask::Sound;
+        let id = shown
+            .id
+            .or_else(|| wants_ticket.then(|| SeatId(self.dice.roll())));
+        let mut key = None;
+        if let Some(id) = id {
+            let (hash, second) = (self.hall.hash(id), self.hall.second.load(Relaxed));
+            match self.hall.seats.claim(hash, lane, second) {
+                Claim::Sits(sits) => key = Some(sits),
+                claim => {
+                    door.taken.fetch_sub(1, Relaxed);
+                    self.leased += 1;
+                    back(door);
+                    return Ok(self.seated_again(
+                        knock,
+                        charge,
+                        (Some(id), shown.moved),
+                        claim,
+                        times,
+                    ));
+                }
+            }
+            if shown.right.is_none_or(|right| right.once) && !matches!(knock.shows, Shows::Mark(_))
+            {
+                self.hall.spent.add(hash);
+            }
+        }
+        self.hall.enter();
+        self.hall.prefixes.enter(charge, false);
+        if shown.right.is_some_and(|right| right.returns) {
+            door.note_return();
+        }
+        let counts = &door.lanes[lane as usize];
+        counts.inside.fetch_add(1, Relaxed);
+        counts.entered.fetch_add(1, Relaxed);
+        if shown.right.is_some_and(|right| right.place.is_some()) {
+            door.line.came.fetch_add(1, Relaxed);
+        }
+        let ticket = id
+            .filter(|_| wants_ticket)
+            .map(|id| self.ticket(door, lane, id, charge, times));
+        let pass = Pass {
+            door: door.clone(),
+            lane,
+            key,
+            charge: *charge,
+        };
+        Ok(Verdict::Enter(Entry {
+            pass,
+            ticket,
+            took_over: None,
+        }))
+    }
+
+    /// A right that had its seat already. The prefix it comes from now is charged for it.
+    pub(super) fn seated_again(
+        &mut self,
+        knock: &Knock<'_>,
+        charge: &Charge,
+        (id, moved): (Option<SeatId>, bool),
+        claim: Claim,
+        times: Times,
+    ) -> Verdict {
+        let Claim::TookOver { key, from, lane } = claim else {
+            return Verdict::TurnAway(Reason::Race);
+        };
+        self.hall.prefixes.enter(charge, !moved);
+        let ticket = match (knock.ask, id) {
+            (Ask::Right | Ask::Puzzle, Some(id)) => {
+                Some(self.ticket(knock.door, lane, id, charge, times))
+            }
+            _ => None,
+        };
+        let pass = Pass {
+            door: knock.door.clone(),
+            lane,
+            key: Some(key),
+            charge: *charge,
+        };
+        Verdict::Enter(Entry {
+            pass,
+            ticket,
+            took_over: Some(from),
+        })
+    }
+
+    /// Whether somebody who shows nothing, or only what is spent, may come back for one of the prefix who was inside.
+    pub(super) fn may_return(&self, door: &Door, charge: &Charge) -> bool {
+        self.hall.prefixes.may_come_back(charge) && door.may_return()
+    }
+
+    pub(super) fn lease(&mut self) -> bool {
+        if self.leased == 0 {
+            let room = self.hall.capacity().saturating_sub(self.hall.out());
+            let part = room / (8 * self.hall.settings.shards);
+            self.leased = self.hall.lease(part.clamp(1, LEASE_MAX));
+        }
+        let got = self.leased > 0;
+        self.leased -= u32::from(got);
+        got
+    }
+}

@@ -1,0 +1,8 @@
+//! `cargo fuzz run puzzle`
+#![no_main]
+
+#[path = "../ways/gate.rs"]
+#[allow(dead_code)]
+mod ways;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| ways::puzzle(data));
