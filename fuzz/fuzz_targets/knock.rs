@@ -1,8 +1,8 @@
-//! `cargo fuzz run knock`
+//! The fuzzer's entry to `properties/gate.rs`: `knock`.
 #![no_main]
 
-#[path = "../ways/gate.rs"]
+#[path = "../properties/gate.rs"]
 #[allow(dead_code)]
-mod ways;
+mod property;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ways::knock(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| property::knock(data));

@@ -1,10 +1,10 @@
-//! `cargo fuzz run snapshot`
+//! The fuzzer's entry to `properties/gate.rs`: `snapshot`.
 #![no_main]
 
-#[path = "../ways/gate.rs"]
+#[path = "../properties/gate.rs"]
 #[allow(dead_code)]
-mod ways;
+mod property;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    ways::snapshot(data, serde_json::from_slice(data).ok(), serde_json::from_slice(data).ok());
+    property::snapshot(data, serde_json::from_slice(data).ok(), serde_json::from_slice(data).ok());
 });

@@ -1,6 +1,6 @@
 //! The corpora of the fuzz targets, run as ordinary tests: what fuzzing has found stays found.
 
-#[path = "../../../fuzz/ways/gate.rs"]
+#[path = "../../../fuzz/properties/gate.rs"]
 mod ways;
 
 fn corpus(name: &str) -> Vec<Vec<u8>> {

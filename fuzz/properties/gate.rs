@@ -67,7 +67,7 @@ impl Night {
 }
 
 /// Any bytes as a token; and a good place with some of its bytes changed: neither enters, and nothing panics.
-pub fn knock(data: &[u8]) {
+pub(crate) fn knock(data: &[u8]) {
     let Some(mut night) = Night::new() else {
         return;
     };
@@ -91,7 +91,7 @@ pub fn knock(data: &[u8]) {
 }
 
 /// A solved puzzle with some of its bytes changed: it is taken, turned away or found in the seat it has, and nothing panics.
-pub fn puzzle(data: &[u8]) {
+pub(crate) fn puzzle(data: &[u8]) {
     let Some(mut night) = Night::new() else {
         return;
     };
@@ -128,7 +128,7 @@ fn other_nonce(text: &[u8], solution: &[u8]) -> bool {
 }
 
 /// What is read back after a restart, from a disk that lies.
-pub fn snapshot(
+pub(crate) fn snapshot(
     _data: &[u8],
     line: Option<line::LineSnapshot>,
     inside: Option<prefix::InsideSnapshot>,
