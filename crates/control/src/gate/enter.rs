@@ -108,10 +108,9 @@ impl Gate {
             door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
             Cause::NoSeat
         };
-        let credit = if storm {
-            Some(door.take_credit(lane).ok_or_else(|| unmet(door))?)
-        } else {
-            None
+        let credit = match storm {
+            true => Some(door.take_credit(lane).ok_or_else(|| unmet(door))?),
+            false => None,
         };
         let back = |door: &Door| credit.into_iter().for_each(|lane| door.return_credit(lane));
         if !door.take_seat() {
@@ -150,6 +149,25 @@ impl Gate {
                 self.hall.spent.add(hash);
             }
         }
+        self.count_in(door, charge, shown, lane);
+        let ticket = id
+            .filter(|_| wants_ticket)
+            .map(|id| self.ticket(door, lane, id, charge, times));
+        let (door, charge) = (door.clone(), *charge);
+        let pass = Pass {
+            door,
+            lane,
+            key,
+            charge,
+        };
+        Ok(Verdict::Enter(Entry {
+            pass,
+            ticket,
+            took_over: None,
+        }))
+    }
+
+    fn count_in(&self, door: &Door, charge: &Charge, shown: &Shown, lane: Lane) {
         self.hall.enter();
         self.hall.prefixes.enter(charge, false);
         if shown.right.is_some_and(|right| right.returns) {
@@ -161,20 +179,6 @@ impl Gate {
         if shown.right.is_some_and(|right| right.place.is_some()) {
             door.line.came.fetch_add(1, Relaxed);
         }
-        let ticket = id
-            .filter(|_| wants_ticket)
-            .map(|id| self.ticket(door, lane, id, charge, times));
-        let pass = Pass {
-            door: door.clone(),
-            lane,
-            key,
-            charge: *charge,
-        };
-        Ok(Verdict::Enter(Entry {
-            pass,
-            ticket,
-            took_over: None,
-        }))
     }
 
     /// A right that had its seat already. The prefix it comes from now is charged for it.
