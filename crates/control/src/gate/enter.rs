@@ -135,13 +135,8 @@ impl Gate {
                     door.taken.fetch_sub(1, Relaxed);
                     self.leased += 1;
                     back(door);
-                    return Ok(self.seated_again(
-                        knock,
-                        charge,
-                        (Some(id), shown.moved),
-                        claim,
-                        times,
-                    ));
+                    let who = (Some(id), shown.moved);
+                    return Ok(self.seated_again(knock, charge, who, claim, times));
                 }
             }
             if shown.right.is_none_or(|right| right.once) && !matches!(knock.shows, Shows::Mark(_))
