@@ -9,6 +9,8 @@ use bytes::Bytes;
 use hustings::clock::Clock;
 use hustings::edge::{AbuseConfig, Edge, EdgeConfig};
 use hustings::live::{Directory, Rings, SpaceHandle};
+use hustings::usher::{Entrance, UsherThread};
+use hustings_control::gate::{Load, Settings};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Phase, Recorded, Space};
@@ -33,14 +35,19 @@ pub(crate) fn serve(
     let fixed = CadenceBounds::new(cadence_ms, cadence_ms).context("a cadence out of bounds")?;
     directory.pace.set_bounds(fixed);
     let ring = open_space(&directory)?;
+    let clock = Clock::start();
+    let entrance = Entrance::passing(Settings::default(), clock)?;
     let config = EdgeConfig {
         listen: address.parse()?,
         tls: tls.map(|files| (files.cert.clone(), files.key.clone())),
         shards: 1,
         connections_max: u64::MAX,
         abuse: AbuseConfig::default(),
+        entrance: Arc::clone(&entrance),
     };
-    let edge = Edge::start(config, directory, axum::Router::new(), Clock::start())?;
+    let edge = Edge::start(config, Arc::clone(&directory), axum::Router::new(), clock)?;
+    let spare = Box::new(Load::default);
+    let usher = UsherThread::start(entrance, directory, spare, None, None)?;
     let begun = Instant::now();
     let (mut due, mut number) = (begun, 0);
     for _ in 0..RING_PAGES_MAX {
@@ -51,6 +58,7 @@ pub(crate) fn serve(
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
         number = push(&ring, number);
     }
+    usher.stop();
     edge.stop();
     Ok(())
 }

@@ -19,3 +19,4 @@ pub mod pages;
 pub mod shield;
 pub mod stage;
 pub mod store;
+pub mod usher;

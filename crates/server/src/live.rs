@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
+use hustings_control::gate::Door;
 use hustings_control::ids::SpaceId;
 use hustings_control::reactions::{self, Reaction};
 use hustings_control::spaces::Space;
@@ -15,6 +16,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::pace::Pace;
 use crate::stage::StageCall;
+use crate::usher::Serving;
 
 /// The three containers of one program.
 #[derive(Clone, Debug)]
@@ -78,6 +80,10 @@ pub struct SpaceHandle {
     pub state_json: ArcSwap<Bytes>,
     pub counts: Counts,
     pub presses: Presses,
+    /// Where listeners knock; none when the space is over, and for the moment before the usher has opened it.
+    pub door: ArcSwapOption<Door>,
+    /// `serving.json` of this second.
+    pub serving: ArcSwapOption<Serving>,
 }
 
 impl SpaceHandle {
@@ -92,6 +98,8 @@ impl SpaceHandle {
             state_json: ArcSwap::from_pointee(Bytes::from_static(b"{}")),
             counts: Counts::default(),
             presses: Presses::default(),
+            door: ArcSwapOption::empty(),
+            serving: ArcSwapOption::empty(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -24,6 +24,7 @@ use crate::live::{Directory, Ending};
 use crate::shield::Shield;
 use crate::stage::StageHost;
 use crate::store::{DataLock, Store};
+use crate::usher::{self, Entrance, UsherThread};
 use crate::{ops, pages};
 
 /// What a request under way on the house's listeners is given at the end.
@@ -82,6 +83,7 @@ pub struct Node {
     config: Serve,
     edge: Edge,
     _shield: Shield,
+    usher: UsherThread,
     /// Begins the end of all event streams.
     ending: watch::Sender<bool>,
     stages: StageHost,
@@ -124,6 +126,10 @@ impl Node {
             clock,
         )
         .await?;
+        let shards = shards();
+        let (entrance, keeper) =
+            Entrance::open(config.gate_settings(shards), Some(&config.data), clock)?;
+        let wicket = Arc::new(Mutex::new(entrance.wicket()?));
         let (ending, begun) = Ending::channel();
         let app = App {
             ending: begun,
@@ -133,20 +139,32 @@ impl Node {
             ingest,
             keys,
             clock,
+            entrance: Arc::clone(&entrance),
+            wicket: Arc::clone(&wicket),
             public_url: config.public_base().into(),
             stage_url: config.stage_base().into(),
             secure: config.tls_cert.is_some() || config.public_base().starts_with("https://"),
         };
         let tls = config.tls_cert.clone().zip(config.tls_key.clone());
         let shield = Shield::of(&config, clock);
+        let connections_max = crate::open_files::for_the_crowd();
         let edge = EdgeConfig {
             abuse: AbuseConfig::of(&config, &shield),
             listen: config.listen,
             tls: tls.clone(),
-            shards: shards(),
-            connections_max: crate::open_files::for_the_crowd(),
+            shards,
+            connections_max,
+            entrance: Arc::clone(&entrance),
         };
-        let edge = Edge::start(edge, directory, pages::public_router(app.clone()), clock)?;
+        let edge = Edge::start(
+            edge,
+            Arc::clone(&directory),
+            pages::public_router(app.clone()),
+            clock,
+        )?;
+        let measure = usher::measure(edge.meter(), connections_max, config.uplink);
+        let usher = UsherThread::start(entrance, directory, measure, Some(wicket), keeper)
+            .context("the usher's thread cannot be started")?;
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
         let rooms = rooms.layer(axum::Extension(shield.friends()));
         let stage_listener = listen(
@@ -164,6 +182,7 @@ impl Node {
             app,
             config,
             edge,
+            usher,
             ending,
             _shield: shield,
             stages,
@@ -255,7 +274,11 @@ impl Node {
         self.ending.send_replace(true);
         self.chores.abort_all();
         let Self {
-            app, stages, edge, ..
+            app,
+            stages,
+            edge,
+            usher,
+            ..
         } = self;
         let sound = async {
             if tokio::time::timeout(GOODBYE_DEADLINE, app.ingest.stop())
@@ -265,11 +288,13 @@ impl Node {
                 tracing::warn!("not every speaker could be told of the end");
             }
             stages.stop().await;
-            // The threads of the edge are joined; that takes a moment and must not hold a runtime's thread.
-            if tokio::task::spawn_blocking(move || edge.stop())
-                .await
-                .is_err()
-            {
+            // Threads are joined; that takes a moment and must not hold a runtime's thread. What a restart must know of those
+            // inside is written before they are sent away.
+            let end = move || {
+                usher.stop();
+                edge.stop();
+            };
+            if tokio::task::spawn_blocking(end).await.is_err() {
                 tracing::error!("the public listener's end failed");
             }
         };

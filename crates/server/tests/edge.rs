@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_world::{
-    Client, PATIENCE, STUCK, World, add_space, eventually, fresh_rings, ogg_start, page,
-    stream_start,
+    Client, PATIENCE, STUCK, World, eventually, fresh_rings, ogg_start, page, stream_start,
 };
 use hustings_control::spaces::Phase;
 
@@ -211,7 +210,7 @@ fn refusals_say_what_is() {
         ("over", Phase::Ended),
         ("off", Phase::Cancelled),
     ] {
-        add_space(&world.directory, id, phase);
+        world.add_space(id, phase);
     }
     let cases = [
         (

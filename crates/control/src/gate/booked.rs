@@ -29,6 +29,8 @@ const IDLE_TICKS: u32 = 10;
 pub(super) struct Booked {
     pub(super) door: Arc<Door>,
     pub(super) guarantee: f64,
+    /// Listeners at most, by the operator's wish.
+    pub(super) limit: u32,
     keeper: Keeper,
     dealer: Dealer,
     caller: Caller,
@@ -65,6 +67,7 @@ impl Booked {
         Self {
             door,
             guarantee,
+            limit: u32::MAX,
             keeper: Keeper::default(),
             dealer: Dealer::default(),
             caller: Caller::default(),
@@ -137,7 +140,8 @@ impl Booked {
 
     /// Seats that are missing to its guarantee.
     pub(super) fn below(&self, scale: f64) -> u32 {
-        ((self.guarantee * scale) as u32).saturating_sub(self.door.inside())
+        let guaranteed = ((self.guarantee * scale) as u32).min(self.limit);
+        guaranteed.saturating_sub(self.door.inside())
     }
 
     /// Settles the mode, and the level that prefixes are held to.

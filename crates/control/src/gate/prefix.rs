@@ -123,6 +123,13 @@ pub struct InsideSnapshot {
     cells: Vec<(u8, u32, u32)>,
 }
 
+impl InsideSnapshot {
+    /// Whether nobody was inside.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+}
+
 impl Prefixes {
     pub(crate) fn new(seats: u32) -> Self {
         let width = (seats.min(SEATS_MAX) as usize * 4)

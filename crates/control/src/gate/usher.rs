@@ -115,6 +115,28 @@ impl Usher {
         Ok(door)
     }
 
+    /// What an operator wishes of one space: its guaranteed share (none: the node's), listeners at most (none: as many as
+    /// there are seats), and `paused`: nobody new enters, those inside stay.
+    ///
+    /// # Errors
+    /// When the guarantee is no share; then nothing is changed. A space without a door is no error.
+    pub fn settle(
+        &mut self,
+        space: &SpaceId,
+        guarantee: Option<f64>,
+        limit: Option<u32>,
+        paused: bool,
+    ) -> Result<(), BadSettings> {
+        let guarantee = guarantee.unwrap_or(self.hall.settings.guarantee);
+        check_guarantee(guarantee)?;
+        let mut booked = self.doors.iter_mut().flatten();
+        if let Some(booked) = booked.find(|booked| booked.door.space() == space) {
+            booked.guarantee = guarantee;
+            booked.limit = if paused { 0 } else { limit.unwrap_or(u32::MAX) };
+        }
+        Ok(())
+    }
+
     /// Nobody enters any more; those inside keep their passes. Take the gates' tallies before the slot is used again.
     pub fn close(&mut self, space: &SpaceId) {
         let of = |booked: &mut Booked| booked.door.space() == space;
@@ -174,7 +196,7 @@ impl Usher {
         for booked in self.doors.iter().flatten() {
             let below = booked.below(scale);
             match (booked.wants(), below) {
-                (true, 0) => borrowers += 1,
+                (true, 0) => borrowers += u32::from(booked.door.inside() < booked.limit),
                 (true, _) => owed = owed.saturating_add(below),
                 (false, _) => quiet = quiet.saturating_add(below),
             }
@@ -191,7 +213,10 @@ impl Usher {
                 spare
             };
             let guaranteed = taken.saturating_add(booked.below(scale));
-            let allowed = guaranteed.max(taken.saturating_add(part)).min(capacity);
+            let allowed = guaranteed
+                .max(taken.saturating_add(part))
+                .min(capacity)
+                .min(booked.limit);
             booked.door.allowed.store(allowed, Relaxed);
             booked.seen.room = allowed.saturating_sub(taken).min(free);
         }

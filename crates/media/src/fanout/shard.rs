@@ -201,6 +201,28 @@ impl<S: Sink> Shard<S> {
         }
     }
 
+    /// Takes out those of whom `gone` says so (`Leave::Removed`). A walk over all listeners: for now and then.
+    pub fn weed(
+        &mut self,
+        mut gone: impl FnMut(&S) -> bool,
+        left: &mut Vec<(ListenerKey, RingKey, Leave, S)>,
+    ) {
+        for key in 0..self.slots.len() {
+            let Slot::Taken(listener) = &self.slots[key] else {
+                continue;
+            };
+            if gone(&listener.sink) {
+                let listener = self.take(key);
+                left.push((
+                    ListenerKey(key),
+                    listener.ring,
+                    Leave::Removed,
+                    listener.sink,
+                ));
+            }
+        }
+    }
+
     /// Writes one listener at once (its opening and burst), so that a join does not wait for the next sweep.
     /// When it tells a reason to leave, the listener is still here: `leave` takes it out, or the next sweep does.
     pub fn serve(&mut self, key: ListenerKey, now: Now) -> Option<Leave> {

@@ -10,11 +10,12 @@ mod cookies;
 mod door;
 mod enter;
 mod invites;
+pub mod knock;
 pub mod openapi;
 mod people;
 pub mod problem;
 pub mod reactions;
-mod secrets;
+pub(crate) mod secrets;
 mod spaces;
 pub mod stage_routes;
 mod studio;
@@ -22,7 +23,7 @@ mod view;
 mod whip;
 mod who;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use invites::link as invite_link;
 
@@ -31,6 +32,7 @@ use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
+use crate::usher::{Entrance, Wicket};
 
 /// What handlers of every listener share.
 #[derive(Clone)]
@@ -41,6 +43,9 @@ pub struct App {
     pub ingest: Ingest,
     pub keys: Arc<auth::Keys>,
     pub clock: Clock,
+    /// The crowd's door: what all its gates share, and the gate of the pages' threads.
+    pub entrance: Arc<Entrance>,
+    pub wicket: Arc<Mutex<Wicket>>,
     /// Event streams end when this begins.
     pub ending: Ending,
     /// Without a trailing slash, such as http://127.0.0.1:8080 .

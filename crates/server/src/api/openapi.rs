@@ -4,7 +4,9 @@ use axum::Json;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
-use super::{cadence, controls, enter, invites, people, problem, reactions, spaces, studio, whip};
+use super::{
+    cadence, controls, enter, invites, knock, people, problem, reactions, spaces, studio, whip,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,7 +21,7 @@ use super::{cadence, controls, enter, invites, people, problem, reactions, space
         invites::list, invites::create, invites::link_again, invites::revoke,
         people::me, people::raise_hand, people::lower_hand, people::accept, people::decline, people::rename, people::mute, people::unmute, people::allow, people::remove, people::ban,
         studio::snapshot, studio::events,
-        reactions::react,
+        reactions::react, knock::knock, knock::serving,
         whip::offer, whip::patch, whip::hang_up,
         cadence::get, cadence::put,
     )

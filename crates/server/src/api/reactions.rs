@@ -1,6 +1,7 @@
 //! Reactions of listeners, on the crowd's listener: one press, counted and forgotten. No cookie, no name, no address kept.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Extension;
@@ -13,6 +14,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::door::{BODY_READ_MAX, from_own_page, parse_json};
 use super::problem::{Answer, Problem};
+use crate::usher::REACTIONS_KEPT;
 
 /// Bytes. The longest press has 24.
 const PRESS_BYTES_MAX: usize = 128;
@@ -35,6 +37,7 @@ pub fn limit() -> Extension<Limit> {
     Extension(Limit {
         salt,
         buckets: Arc::default(),
+        thinned: Arc::default(),
     })
 }
 
@@ -42,9 +45,15 @@ pub fn limit() -> Extension<Limit> {
 pub struct Limit {
     salt: [u8; 32],
     buckets: Arc<Mutex<PressLimit>>,
+    thinned: Arc<AtomicU32>,
 }
 
 impl Limit {
+    /// One of so many, while side features are shed.
+    fn keeps(&self) -> bool {
+        self.thinned.fetch_add(1, Ordering::Relaxed) % REACTIONS_KEPT == 0
+    }
+
     fn allows(&self, app: &App, from: IpAddr) -> bool {
         let hash = blake3::keyed_hash(&self.salt, &prefix(from));
         let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
@@ -82,6 +91,10 @@ pub(crate) async fn react(
         ));
     }
     space.snapshot.load().takes_reactions()?;
+    if app.entrance.sheds_side_features() && !limit.keeps() {
+        // Counted or not, the sum is a picture of the room: a part of the presses gives the same one.
+        return Ok(StatusCode::NO_CONTENT);
+    }
     let press: Press = parse_json(request, PRESS_BYTES_MAX, BODY_READ_MAX).await?;
     space.presses.press(press.reaction);
     Ok(StatusCode::NO_CONTENT)

@@ -44,8 +44,20 @@ pub(crate) fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     })
 }
 
-/// A key: 64 hex digits. Readable by others is an error, for whoever reads it can mint any token.
+/// A key: 64 hex digits.
 pub(crate) fn read_key(path: &Path) -> anyhow::Result<[u8; KEY_BYTES]> {
+    let text = read_private(path)?;
+    from_hex(text.trim()).with_context(|| {
+        format!(
+            "the key {} is not made of {} hex digits",
+            path.display(),
+            KEY_BYTES * 2
+        )
+    })
+}
+
+/// Readable by others is an error, for whoever reads a key can mint any token.
+pub(crate) fn read_private(path: &Path) -> anyhow::Result<String> {
     let told = || format!("the key {} cannot be read", path.display());
     let mode = std::fs::metadata(path)
         .with_context(told)?
@@ -56,21 +68,14 @@ pub(crate) fn read_key(path: &Path) -> anyhow::Result<[u8; KEY_BYTES]> {
         "the key {} may be read by others; run `chmod 600 {0}`",
         path.display()
     );
-    let text = std::fs::read_to_string(path).with_context(told)?;
-    from_hex(text.trim()).with_context(|| {
-        format!(
-            "the key {} is not made of {} hex digits",
-            path.display(),
-            KEY_BYTES * 2
-        )
-    })
+    std::fs::read_to_string(path).with_context(told)
 }
 
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn from_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
+pub(crate) fn from_hex(text: &str) -> Option<[u8; KEY_BYTES]> {
     if text.len() != KEY_BYTES * 2 || !text.is_ascii() {
         return None;
     }

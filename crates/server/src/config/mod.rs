@@ -7,10 +7,18 @@ use std::path::PathBuf;
 
 use crate::ingest::MediaAddress;
 pub use file::with_file;
+use hustings_control::gate;
+use hustings_control::gate::limits::SEATS_MAX;
 use hustings_media::fanout::Cadence;
 use ipnet::IpNet;
 
 use crate::edge::CONNECTIONS_PER_S_DEFAULT;
+
+/// Seats unless `--seats` says otherwise: more than a node carries on most machines, so that what is measured decides.
+/// The tables for them take about 160 bytes a seat.
+const SEATS_DEFAULT: u32 = 50_000;
+/// See `gate::Settings::guarantee`.
+const SPACE_SHARE_DEFAULT: f64 = 0.1;
 
 /// Live audio spaces that stay up.
 #[derive(Debug, clap::Parser)]
@@ -98,12 +106,32 @@ pub struct Serve {
     /// Milliseconds at most; load widens the cadence up to this. Both can be moved at run time by PUT /api/v1/cadence.
     #[arg(long, default_value_t = Cadence::MS_MAX)]
     pub cadence_max: u64,
+    /// Listeners at most, of all spaces together. What the machine carries may be fewer: that is measured.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SEATS_MAX)), default_value_t = SEATS_DEFAULT)]
+    pub seats: u32,
+    /// What the node's uplink carries, in bits a second, such as 950M or 10G: the one limit that cannot be measured
+    /// without reaching it. Default: not known, never short.
+    #[arg(long, value_name = "RATE")]
+    pub uplink: Option<crate::usher::Rate>,
+    /// Share of the seats that each open space always gets, 0 to 1; idle seats go to whoever asks.
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = SPACE_SHARE_DEFAULT)]
+    pub space_share: f64,
     /// Opens the space `demo`, live, in which two synthetic speakers talk.
     #[arg(long)]
     pub demo: bool,
 }
 
 impl Serve {
+    /// What the gate goes by.
+    pub fn gate_settings(&self, shards: usize) -> gate::Settings {
+        gate::Settings {
+            seats: self.seats,
+            shards: u32::try_from(shards).unwrap_or(u32::MAX),
+            guarantee: self.space_share,
+            ..gate::Settings::default()
+        }
+    }
+
     /// `http` or `https`, as the listeners speak it.
     pub fn scheme(&self) -> &'static str {
         if self.tls_cert.is_some() {
@@ -130,6 +158,15 @@ impl Serve {
             Some(host) => format!("{}://{host}:{}", self.scheme(), self.stage.port()),
             None => format!("{}://{}", self.scheme(), reachable(self.stage)),
         }
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("a share of the seats lies between 0 and 1, such as 0.1".to_owned())
     }
 }
 

@@ -212,6 +212,21 @@ impl Caller {
         SocketAddr::new(client.address, self.announced.port())
     }
 
+    /// The same for a head that was read here; its lines are looked at only where a proxy speaks.
+    pub(super) fn client_of(&self, head: &[u8]) -> IpAddr {
+        let peer = self.announced.ip();
+        if !self.config.proxies.is_trusted(peer) {
+            return peer;
+        }
+        let values = super::head::forwarded(head);
+        let values = values.iter().map(Vec::as_slice);
+        let client = proxy::client_address(peer, values, &self.config.proxies);
+        if client.malformed {
+            self.blame(Abuse::BadForwarded);
+        }
+        client.address
+    }
+
     fn is_proxy(&self) -> bool {
         self.config.proxies.is_trusted(self.peer.ip())
     }

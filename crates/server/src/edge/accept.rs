@@ -1,12 +1,13 @@
 //! From an accepted connection to its end here: a listener in the shard, a page, or a refusal.
 
-use std::io::{self, Read as _};
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hustings_control::gate::Pass;
 use rustix::net::{SocketFlags, acceptfrom_with};
 use rustls::server::Acceptor;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -20,15 +21,17 @@ use super::abuse::{Abuse, Caller};
 use super::answers::{self, Answer};
 use super::counters::add;
 use super::door::{self, Counted, Silent};
-use super::head::{self, BadHead, Burst, Method, SoundRequest};
+use super::gate;
+use super::head::{self, Asked, BadHead, Burst, KnockRequest, Method, SoundRequest};
 use super::http::{self, Ending, HttpSeat};
 use super::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, BACKLOG, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
-    HEAD_BYTES_FIRST, SILENT_DROPPED_WHEN_SHORT,
+    HEAD_DEADLINE, SILENT_DROPPED_WHEN_SHORT,
 };
 use super::proxy;
+use super::quick::{self, FirstBytes};
 use super::shard_loop::{Local, Returned};
-use super::socket::{ListenerSocket, Stream};
+use super::socket::{ListenerSocket, Seated, Stream};
 use super::sound::{self, Decision, Place};
 
 /// One listener a shard, all on the same address. SO_REUSEPORT would let two nodes of one user share a port unseen, so
@@ -119,17 +122,18 @@ fn welcome(local: &Rc<Local>, tcp: std::net::TcpStream, peer: SocketAddr) {
     if local.room.is_shut() && door::shed(&local.door, 1) == 0 {
         return add(&local.counters.refused, 1);
     }
-    let mut first = FirstBytes::default();
-    if local.tls.is_none() && !caller.brings_proxy_header() {
+    let mut first = FirstBytes::none();
+    let mut waiting = Some(tcp);
+    if local.tls.is_none()
+        && !caller.brings_proxy_header()
+        && let Some(tcp) = waiting.take()
+    {
         first.read(&tcp);
-        if let Some(request) = head::sound_in(first.bytes())
-            && request.method == Method::Get
-            && !local.room.is_full()
-            && let Decision::Join(place) = sound::decide(&local.directory, &request)
-        {
-            return join(local, &place, request.burst, ListenerSocket::plain(tcp));
-        }
+        waiting = quick::answer(local, tcp, &first, &caller);
     }
+    let Some(tcp) = waiting else {
+        return;
+    };
     // Only a machine without memory for it refuses here.
     let Ok(tcp) = TcpStream::from_std(tcp) else {
         return add(&local.counters.refused, 1);
@@ -148,32 +152,6 @@ fn welcome(local: &Rc<Local>, tcp: std::net::TcpStream, peer: SocketAddr) {
     );
     let task = tokio::task::spawn_local(life);
     door::note(&local.door, number, caller, task.abort_handle());
-}
-
-/// What is there already when a connection is accepted: in a rush, nearly always the whole request.
-struct FirstBytes {
-    bytes: [u8; HEAD_BYTES_FIRST],
-    len: usize,
-}
-
-impl Default for FirstBytes {
-    fn default() -> Self {
-        Self {
-            bytes: [0; HEAD_BYTES_FIRST],
-            len: 0,
-        }
-    }
-}
-
-impl FirstBytes {
-    fn read(&mut self, mut tcp: &std::net::TcpStream) {
-        // An end or an error shows again when the connection's task reads.
-        self.len = tcp.read(&mut self.bytes).unwrap_or(0);
-    }
-
-    fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
-    }
 }
 
 /// From the first byte to a listener's row, a refusal, or the threads that answer pages.
@@ -198,9 +176,26 @@ async fn connection(
     if local.room.is_full() {
         return turn_away(&local, stream, answers::FULL, false).await;
     }
-    if let Some(request) = head.sound {
-        drop(silent);
-        return listen(&local, stream, &request).await;
+    let from = caller.client_of(&head.bytes);
+    match &head.asked {
+        Asked::Sound(request) => {
+            drop(silent);
+            return listen(&local, stream, request, from).await;
+        }
+        Asked::Knock(request) => {
+            let answered = hear_knock(&local, stream, request, head.bytes, from).await;
+            if answered.is_err() {
+                caller.blame(Abuse::SlowBody);
+            }
+            return;
+        }
+        Asked::Serving(request) => {
+            return match gate::serving(&local, request) {
+                Ok(serving) => farewell(stream, &serving.whole).await,
+                Err(answer) => farewell(stream, answer.whole).await,
+            };
+        }
+        Asked::Page => {}
     }
     let Some(seat) = HttpSeat::take(&local.counters) else {
         return turn_away(&local, stream, answers::FULL, false).await;
@@ -213,12 +208,13 @@ async fn connection(
     let before = Bytes::from(head.bytes);
     local.page_threads.spawn(async move {
         let ending = http::serve(pages, stop, seat, stream, before, caller).await;
-        if let Ending::Sound(stream, request) = ending {
+        if let Ending::Sound(stream, request, from) = ending {
             // A shard that has ended takes nobody back: the connection closes.
             let _ = back
                 .send(Returned {
                     stream,
                     request,
+                    from,
                     counted,
                 })
                 .await;
@@ -231,13 +227,14 @@ pub(super) async fn take_back(local: Rc<Local>, mut returned: mpsc::Receiver<Ret
     while let Some(Returned {
         stream,
         request,
+        from,
         counted,
     }) = returned.recv().await
     {
         let local = Rc::clone(&local);
         tokio::task::spawn_local(async move {
             let _counted = counted;
-            listen(&local, stream, &request).await;
+            listen(&local, stream, &request, from).await;
         });
     }
 }
@@ -301,25 +298,58 @@ async fn shake_hands(local: &Local, tcp: TcpStream, caller: &Caller) -> Option<S
     None
 }
 
+/// Reads a knock's body and answers. An error: the body did not come in time.
+async fn hear_knock(
+    local: &Local,
+    mut stream: Stream,
+    request: &KnockRequest,
+    mut bytes: Vec<u8>,
+    from: IpAddr,
+) -> Result<(), tokio::time::error::Elapsed> {
+    let end = request.head_len + request.length;
+    let have = bytes.len().min(end);
+    bytes.resize(end, 0);
+    if let Some(room) = bytes.get_mut(have..).filter(|room| !room.is_empty()) {
+        let read = timeout(HEAD_DEADLINE, stream.read_exact(room)).await?;
+        if read.is_err() {
+            return Ok(());
+        }
+    }
+    let body = bytes.get(request.head_len..).unwrap_or_default();
+    let mut out = Vec::new();
+    let refused = gate::knock(local, request, body, from, &mut out);
+    farewell(
+        stream,
+        refused.map_or(out.as_slice(), |answer| answer.whole),
+    )
+    .await;
+    Ok(())
+}
+
 /// Ends in the shard, or in a refusal. After a join nothing is left to wait for: the task ends.
-async fn listen(local: &Local, stream: Stream, request: &SoundRequest) {
+async fn listen(local: &Local, stream: Stream, request: &SoundRequest, from: IpAddr) {
     let head_only = request.method == Method::Head;
-    match sound::decide(&local.directory, request) {
+    match sound::decide(local, request, from) {
         Decision::HeadOnly(head) => farewell(stream, head).await,
         Decision::Refuse(answer) => turn_away(local, stream, answer, head_only).await,
-        // A socket that cannot leave the reactor is gone.
-        Decision::Join(place) => {
+        Decision::Told(told) => {
+            add(&local.counters.refused, 1);
+            farewell(stream, told.bytes(head_only)).await;
+        }
+        // A socket that cannot leave the reactor is gone, and its pass with it.
+        Decision::Join(place, pass) => {
             if let Ok(socket) = stream.into_listener() {
-                join(local, &place, request.burst, socket);
+                join(local, &place, request.burst, socket, pass);
             }
         }
     }
 }
 
-fn join(local: &Local, place: &Place, burst: Burst, socket: ListenerSocket) {
+pub(super) fn join(local: &Local, place: &Place, burst: Burst, socket: ListenerSocket, pass: Pass) {
     let now = local.clock.now();
-    let joined = local.crowd.borrow_mut().join(place, burst, socket, now);
-    if let Err(mut socket) = joined {
+    let seated = Seated { socket, pass };
+    let joined = local.crowd.borrow_mut().join(place, burst, seated, now);
+    if let Err(Seated { mut socket, .. }) = joined {
         add(&local.counters.refused, 1);
         socket.say(answers::FULL.whole);
         socket.finish();
@@ -333,7 +363,7 @@ async fn turn_away(local: &Local, stream: Stream, answer: Answer, head_only: boo
 
 /// Answers and closes. What the peer still says is read and thrown away for a moment, for closing a socket with unread
 /// bytes would cut the answer off.
-async fn farewell(mut stream: Stream, answer: &'static [u8]) {
+async fn farewell(mut stream: Stream, answer: &[u8]) {
     let goodbye = async {
         stream.write_all(answer).await?;
         stream.flush().await?;

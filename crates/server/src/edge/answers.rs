@@ -42,6 +42,71 @@ impl Answer {
     }
 }
 
+/// A refusal that says how long to wait, or where: written into a buffer of its own, without an allocation.
+pub(super) struct Told {
+    bytes: [u8; TOLD_BYTES_MAX],
+    len: usize,
+    head_len: usize,
+}
+
+/// Bytes. The longest is a redirect with a space's name and a place.
+const TOLD_BYTES_MAX: usize = 640;
+const TOLD_TEXT: &str = "The door is busy; please come again.\n";
+
+impl Told {
+    pub(super) fn bytes(&self, head_only: bool) -> &[u8] {
+        let len = if head_only { self.head_len } else { self.len };
+        self.bytes.get(..len).unwrap_or_default()
+    }
+
+    /// A player comes again after so many milliseconds.
+    pub(super) fn come_again(poll_ms: u32) -> Self {
+        let seconds = poll_ms.div_ceil(1_000).max(1);
+        Self::write(
+            format_args!(
+                "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\nRetry-After: {seconds}\r\n{TOLD_LINES}",
+                TOLD_TEXT.len()
+            ),
+            TOLD_TEXT,
+        )
+    }
+
+    /// A browser goes where a page waits for it.
+    pub(super) fn to_the_line(space: &str, place: &str) -> Self {
+        let (ask, place) = if place.is_empty() {
+            ("", "")
+        } else {
+            ("?place=", place)
+        };
+        Self::write(
+            format_args!(
+                "HTTP/1.1 303 See Other\r\nLocation: /s/{space}/line{ask}{place}\r\nContent-Length: 0\r\n{TOLD_LINES}"
+            ),
+            "",
+        )
+    }
+
+    fn write(head: std::fmt::Arguments<'_>, text: &str) -> Self {
+        use std::io::Write as _;
+        let mut told = Self {
+            bytes: [0; TOLD_BYTES_MAX],
+            len: 0,
+            head_len: 0,
+        };
+        let mut room = &mut told.bytes[..];
+        // Names and places have bounds that fit.
+        let _ = room.write_fmt(head);
+        let left = room.len();
+        let _ = room.write_all(text.as_bytes());
+        let rest = room.len();
+        told.head_len = TOLD_BYTES_MAX - left;
+        told.len = TOLD_BYTES_MAX - rest;
+        told
+    }
+}
+
+const TOLD_LINES: &str = "Cache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
+
 macro_rules! answer {
     ($name:ident, $status:literal, $more:literal, $length:literal, $text:literal) => {
         pub(super) const $name: Answer = {
@@ -80,6 +145,14 @@ answer!(
     33,
     "This is not an HTTP/1.1 request.\n"
 );
+/// `serving.json` as the client has it already.
+pub(super) const NOT_MODIFIED: Answer = {
+    const WHOLE: &str = "HTTP/1.1 304 Not Modified\r\nCache-Control: public, max-age=1\r\nConnection: close\r\nAccess-Control-Allow-Origin: *\r\n\r\n";
+    Answer {
+        whole: WHOLE.as_bytes(),
+        head_len: WHOLE.len(),
+    }
+};
 answer!(
     UNKNOWN,
     "404 Not Found",
@@ -131,3 +204,31 @@ answer!(
     38,
     "This node is full; please come again.\n"
 );
+answer!(
+    BAD_KNOCK,
+    "400 Bad Request",
+    "",
+    31,
+    "This is no knock; see the API.\n"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_answers_fit() {
+        let (space, place) = ("s".repeat(64), "p".repeat(128));
+        let told = Told::to_the_line(&space, &place);
+        let text = String::from_utf8_lossy(told.bytes(false));
+        assert!(text.contains(&format!("Location: /s/{space}/line?place={place}\r\n")));
+        assert!(text.ends_with("\r\n\r\n"));
+        let told = Told::come_again(u32::MAX);
+        assert!(told.bytes(false).ends_with(TOLD_TEXT.as_bytes()));
+        assert!(told.bytes(true).ends_with(b"\r\n\r\n"));
+        assert!(
+            String::from_utf8_lossy(Told::come_again(1_001).bytes(true))
+                .contains("Retry-After: 2\r\n")
+        );
+    }
+}

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::{Bytes, BytesMut};
 use hustings_control::ids::SpaceId;
+use hustings_media::fanout::CadenceBounds;
 use hustings_media::fanout::shard::{Cadence, Leave, ListenerKey, RingKey, Shard};
 use hustings_media::fanout::{Blocks, Cursor, Ring};
 use hustings_media::limits::SAMPLE_RATE;
@@ -17,21 +18,23 @@ use super::counters::{ShardCounters, add};
 use super::head::{Burst, Container};
 use super::limits::{
     BURST_BLOCK_BYTES, BURST_LONG_MS, BURST_LONG_MS_MAX, BURST_SHORT_MS, BURST_SPARE_MS,
-    LISTENERS_MAX, RINGS_MAX,
+    LISTENERS_MAX, RINGS_MAX, WEED_EVERY_MS,
 };
-use super::socket::ListenerSocket;
+use super::socket::Seated;
 use super::sound::Place;
 use crate::clock::Clock;
 use crate::pace::{Announcer, Pace};
 
 pub(super) struct Crowd {
-    shard: Shard<ListenerSocket>,
+    shard: Shard<Seated>,
     cadence: Cadence,
     /// Rings that have, or just had, listeners here.
     attached: HashMap<RingKey, Attached>,
     /// Where a newcomer goes; a ring that was replaced is no longer named here.
     newest: HashMap<(SpaceId, Container), RingKey>,
-    left: Vec<(ListenerKey, RingKey, Leave, ListenerSocket)>,
+    left: Vec<(ListenerKey, RingKey, Leave, Seated)>,
+    weeded: Now,
+    floor_ms: u64,
     counters: Arc<ShardCounters>,
     pace: Arc<Pace>,
     announcer: Announcer,
@@ -53,6 +56,8 @@ impl Crowd {
             attached: HashMap::new(),
             newest: HashMap::new(),
             left: Vec::new(),
+            weeded: Now(0),
+            floor_ms: 0,
             counters,
             announcer: pace.announcer(),
             pace,
@@ -64,9 +69,9 @@ impl Crowd {
         &mut self,
         place: &Place,
         burst: Burst,
-        socket: ListenerSocket,
+        socket: Seated,
         now: Now,
-    ) -> Result<(), ListenerSocket> {
+    ) -> Result<(), Seated> {
         let Some(key) = self.ring_of(place) else {
             return Err(socket);
         };
@@ -94,6 +99,12 @@ impl Crowd {
         let mut left = std::mem::take(&mut self.left);
         #[cfg(test)]
         self.panic_if_wanted();
+        if began.since(self.weeded) >= WEED_EVERY_MS * 1_000 {
+            self.weeded = began;
+            // The same ticket has come again, perhaps to another shard: this connection has no seat any more.
+            self.shard
+                .weed(|seated| seated.pass.is_taken_over(), &mut left);
+        }
         let report = self.shard.sweep(began, &mut left);
         for (_, ring, why, socket) in left.drain(..) {
             self.gone(ring, why, socket);
@@ -102,7 +113,8 @@ impl Crowd {
         self.tell_listening(began);
         let ended = clock.now();
         let cost_us = ended.since(began);
-        self.cadence.set_bounds(self.pace.bounds());
+        self.cadence
+            .set_bounds(above(self.pace.bounds(), self.floor_ms));
         let next_ms = self.cadence.after_sweep(cost_us, report.listeners, ended);
         self.announcer.tell(self.cadence.announced_ms());
         add(&self.counters.sweeps, 1);
@@ -125,6 +137,16 @@ impl Crowd {
         if wanted.fetch_update(Relaxed, Relaxed, one_less).is_ok() {
             panic!("a test asked for this");
         }
+    }
+
+    /// What the gate of this shard goes by: the share of a core at the widest cadence, and milliseconds between sweeps.
+    pub(super) fn load(&self) -> (f64, u64) {
+        (self.cadence.projected_load(), self.cadence.current_ms())
+    }
+
+    /// Sweeps come no more often than this.
+    pub(super) fn hold_cadence(&mut self, floor_ms: u64) {
+        self.floor_ms = floor_ms;
     }
 
     pub(super) fn listeners(&self) -> usize {
@@ -179,7 +201,7 @@ impl Crowd {
         }
     }
 
-    fn gone(&self, ring: RingKey, why: Leave, socket: ListenerSocket) {
+    fn gone(&self, ring: RingKey, why: Leave, socket: Seated) {
         match why {
             Leave::TooSlow => {
                 add(&self.counters.too_slow, 1);
@@ -187,7 +209,7 @@ impl Crowd {
                     attached.place.handle.counts.too_slow.fetch_add(1, Relaxed);
                 }
             }
-            Leave::RingEnded => socket.finish(),
+            Leave::RingEnded => socket.socket.finish(),
             Leave::Closed | Leave::Removed => {}
         }
     }
@@ -228,6 +250,12 @@ impl Crowd {
             .listeners
             .store(self.shard.listeners() as u64, Relaxed);
     }
+}
+
+/// What the operator says holds: the ladder moves the cadence within it.
+fn above(bounds: CadenceBounds, floor_ms: u64) -> CadenceBounds {
+    let min_ms = floor_ms.clamp(bounds.min_ms(), bounds.max_ms());
+    CadenceBounds::new(min_ms, bounds.max_ms()).unwrap_or(bounds)
 }
 
 /// A shard that ends takes its part out of the counts.

@@ -10,6 +10,7 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +18,7 @@ use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::HeaderValue;
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -104,7 +106,7 @@ impl Drop for HttpSeat {
 pub(super) enum Ending {
     Closed,
     /// The last request asks for sound: the connection goes on.
-    Sound(Stream, SoundRequest),
+    Sound(Stream, SoundRequest, IpAddr),
 }
 
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
@@ -118,7 +120,7 @@ pub(super) async fn serve(
     before: Bytes,
     caller: Caller,
 ) -> Ending {
-    let parked: Arc<Mutex<Option<SoundRequest>>> = Arc::default();
+    let parked: Arc<Mutex<Option<(SoundRequest, IpAddr)>>> = Arc::default();
     let reader = caller.clone();
     let service = {
         let parked = Arc::clone(&parked);
@@ -127,11 +129,13 @@ pub(super) async fn serve(
                 .uri()
                 .path_and_query()
                 .map_or("/", |target| target.as_str());
-            if let Some(sound) = SoundRequest::parse(request.method().as_str(), target) {
+            let line = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
+            if let Some(sound) = SoundRequest::parse(request.method().as_str(), target, line) {
+                let from = caller.client(request.headers()).ip();
                 parked
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
-                    .replace(sound);
+                    .replace((sound, from));
                 return Box::pin(std::future::pending());
             }
             let client = ConnectInfo(caller.client(request.headers()));
@@ -169,8 +173,9 @@ pub(super) async fn serve(
             }
         };
         return match sound {
-            Some(sound) => {
-                Ending::Sound(connection.into_parts().io.into_inner().into_stream(), sound)
+            Some((sound, from)) => {
+                let stream = connection.into_parts().io.into_inner().into_stream();
+                Ending::Sound(stream, sound, from)
             }
             None => closed(&gave_up, &reader),
         };

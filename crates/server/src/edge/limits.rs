@@ -69,10 +69,17 @@ pub(super) const LISTENERS_MAX: usize = 131_072;
 /// of one more is answered 503, for the media plane takes more as a broken caller.
 pub(super) const RINGS_MAX: usize = 16_384;
 
+/// Milliseconds between two looks for listeners whose seat another connection of theirs has taken over.
+pub(super) const WEED_EVERY_MS: u64 = 500;
+
 /// Bytes of a request's head; longer is answered 431.
 pub(super) const HEAD_BYTES_MAX: usize = 8_192;
 /// Bytes read at first: what nearly every head fits in.
 pub(super) const HEAD_BYTES_FIRST: usize = 1_024;
+/// Bytes of a knock's body; a longer one is answered 413 by the pages.
+pub(super) const KNOCK_BYTES_MAX: usize = 1_024;
+/// Bytes read of a connection that has just been accepted, before anything is made for it: a knock with its head.
+pub(super) const FIRST_BYTES: usize = 2_048;
 /// Header lines of one request; more are answered 431.
 pub(super) const HEAD_LINES_MAX: usize = 64;
 /// Time for a whole head since the connection stood; later is answered 408.

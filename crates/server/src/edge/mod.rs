@@ -1,8 +1,8 @@
 //! The crowd's door: the public listener. GETs for sound end in shards (no task a listener); all else goes to axum with
 //! the bytes already read.
 //!
-//! `accept` takes connections in, `head` reads what they ask, `sound` decides, `crowd` holds the listeners and
-//! `shard_loop` is the thread round it. `http` serves the pages, `tls` holds the certificate, `answers` the constants.
+//! `accept` takes connections in, `head` reads what they ask, `quick` answers who has said it already, `sound` and `gate`
+//! decide, `crowd` holds the listeners and `shard_loop` is the thread round it. `http` serves the pages, `tls` holds the certificate, `answers` the constants.
 
 mod abuse;
 mod accept;
@@ -10,6 +10,7 @@ mod answers;
 mod counters;
 mod crowd;
 mod door;
+mod gate;
 mod head;
 mod http;
 mod limits;
@@ -18,6 +19,7 @@ mod paced;
 mod panic_tests;
 mod prefixes;
 pub mod proxy;
+mod quick;
 mod rates;
 mod shard_loop;
 mod socket;
@@ -39,6 +41,7 @@ use self::shard_loop::ShardSeed;
 use self::tls::TlsFiles;
 use crate::clock::Clock;
 use crate::live::Directory;
+use crate::usher::Entrance;
 
 pub struct EdgeConfig {
     pub listen: SocketAddr,
@@ -49,6 +52,8 @@ pub struct EdgeConfig {
     /// Connections of all shards together. One more is answered 503, and an eighth beyond that nobody is heard at all.
     pub connections_max: u64,
     pub abuse: AbuseConfig,
+    /// What all gates of the node share; each shard gets one.
+    pub entrance: Arc<Entrance>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +154,7 @@ impl Edge {
                 listener: Arc::new(listener),
                 directory: Arc::clone(&directory),
                 pages: pages.clone(),
+                entrance: Arc::clone(&config.entrance),
                 abuse: config.abuse.clone(),
                 page_threads: handle.clone(),
                 clock,

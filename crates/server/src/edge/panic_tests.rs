@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hustings_control::gate::{Load, Settings};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Recorded, Space};
@@ -14,11 +15,13 @@ use hustings_media::time::{Epoch, MediaTime};
 
 use super::*;
 use crate::live::{Rings, SpaceHandle};
+use crate::usher::UsherThread;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
 struct World {
     edge: Edge,
+    _usher: UsherThread,
     ring: Ring,
     pushed: u64,
 }
@@ -35,16 +38,22 @@ impl World {
         handle.rings.store(Arc::new(Some(rings)));
         let directory = Arc::new(Directory::default());
         directory.insert(Arc::new(handle));
+        let clock = Clock::start();
+        let entrance = Entrance::passing(Settings::default(), clock).unwrap();
         let config = EdgeConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls: None,
             shards: 1,
             connections_max: u64::MAX,
             abuse: AbuseConfig::default(),
+            entrance: Arc::clone(&entrance),
         };
-        let edge = Edge::start(config, directory, axum::Router::new(), Clock::start()).unwrap();
+        let edge = Edge::start(config, Arc::clone(&directory), axum::Router::new(), clock).unwrap();
+        let spare = Box::new(Load::default);
+        let usher = UsherThread::start(entrance, directory, spare, None, None).unwrap();
         Self {
             edge,
+            _usher: usher,
             ring,
             pushed: 0,
         }

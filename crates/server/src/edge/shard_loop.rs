@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use super::socket::Stream;
 use super::tls::TlsFiles;
 use crate::clock::Clock;
 use crate::live::Directory;
+use crate::usher::{Entrance, Wicket};
 
 /// What a shard thread is started with.
 #[derive(Clone)]
@@ -34,6 +36,7 @@ pub(super) struct ShardSeed {
     /// Outlives a run of the shard, so that the kernel takes connections in while it starts again.
     pub(super) listener: Arc<std::net::TcpListener>,
     pub(super) directory: Arc<Directory>,
+    pub(super) entrance: Arc<Entrance>,
     pub(super) pages: axum::Router,
     pub(super) abuse: AbuseConfig,
     pub(super) page_threads: Handle,
@@ -52,6 +55,10 @@ pub(super) struct Local {
     pub(super) crowd: RefCell<Crowd>,
     pub(super) door: RefCell<Door>,
     pub(super) directory: Arc<Directory>,
+    pub(super) wicket: RefCell<Wicket>,
+    /// Buffers for the answers to knocks, used again and again.
+    pub(super) json: RefCell<Vec<u8>>,
+    pub(super) out: RefCell<Vec<u8>>,
     pub(super) pages: axum::Router,
     pub(super) abuse: AbuseConfig,
     pub(super) page_threads: Handle,
@@ -68,6 +75,7 @@ pub(super) struct Local {
 pub(super) struct Returned {
     pub(super) stream: Stream,
     pub(super) request: SoundRequest,
+    pub(super) from: IpAddr,
     pub(super) counted: Counted,
 }
 
@@ -118,6 +126,9 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
         )),
         door: RefCell::new(Door::new(per_shard)),
         directory: seed.directory,
+        wicket: RefCell::new(seed.entrance.wicket().map_err(io::Error::other)?),
+        json: RefCell::default(),
+        out: RefCell::default(),
         pages: seed.pages,
         abuse: seed.abuse,
         page_threads: seed.page_threads,
@@ -161,9 +172,7 @@ async fn sweep_until_stopped(local: &Local, accepting: &mut JoinHandle<()>) -> b
             () = sleep_until(next) => {}
         }
         // A shard's tables are whole between any two of its steps, so its listeners need not pay for a sweep that failed.
-        let swept = catch_unwind(AssertUnwindSafe(|| {
-            local.crowd.borrow_mut().sweep(&local.clock)
-        }));
+        let swept = catch_unwind(AssertUnwindSafe(|| turn(local)));
         let after = match swept {
             Ok(ms) => {
                 failed = 0;
@@ -184,6 +193,17 @@ async fn sweep_until_stopped(local: &Local, accepting: &mut JoinHandle<()>) -> b
         // From now, not from when the sweep was due: a late shard must not run after lost time.
         next = Instant::now() + after;
     }
+}
+
+/// A sweep, and what the gate does once a sweep.
+fn turn(local: &Local) -> u64 {
+    let mut crowd = local.crowd.borrow_mut();
+    let ms = crowd.sweep(&local.clock);
+    let (cpu, cadence_ms) = crowd.load();
+    let mut wicket = local.wicket.borrow_mut();
+    wicket.tick(cpu, cadence_ms);
+    crowd.hold_cadence(wicket.entrance().cadence_floor_ms());
+    ms
 }
 
 async fn sweep_to_the_end(local: &Local) {

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
+use hustings_control::gate::Pass;
 use hustings_media::fanout::shard::Sink;
 use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -241,6 +242,22 @@ impl AsyncWrite for Rewound {
 pub(super) enum ListenerSocket {
     Plain(net::TcpStream),
     Tls(Box<TlsSocket>),
+}
+
+/// A listener's socket with its seat, which is given back when the socket is dropped.
+pub(super) struct Seated {
+    pub(super) socket: ListenerSocket,
+    pub(super) pass: Pass,
+}
+
+impl Sink for Seated {
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.socket.write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<bool> {
+        self.socket.flush()
+    }
 }
 
 pub(super) struct TlsSocket {

@@ -1,13 +1,17 @@
-//! What a request for sound gets: a ring to join, or a constant refusal.
+//! What a request for sound gets: a ring to join with a seat, or a refusal.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use hustings_control::gate::Pass;
 use hustings_control::spaces::Phase;
 use hustings_media::fanout::Ring;
 
-use super::answers::{self, Answer};
+use super::answers::{self, Answer, Told};
+use super::gate;
 use super::head::{Container, Method, SoundRequest};
-use crate::live::{Directory, Rings, SpaceHandle};
+use super::shard_loop::Local;
+use crate::live::{Rings, SpaceHandle};
 
 /// A place to listen at: the space, and the set of rings it has just now. The set is compared by pointer, for a stage
 /// that starts again brings new rings under the same name.
@@ -30,17 +34,23 @@ impl Place {
 }
 
 pub(super) enum Decision {
-    Join(Place),
+    Join(Place, Pass),
     /// HEAD of a stream that can be had.
     HeadOnly(&'static [u8]),
     Refuse(Answer),
+    /// No seat now.
+    Told(Told),
 }
 
-pub(super) fn decide(directory: &Directory, request: &SoundRequest) -> Decision {
+pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Decision {
     if request.method == Method::Other {
         return Decision::Refuse(answers::METHOD);
     }
-    let Some(handle) = request.space.as_ref().and_then(|id| directory.get(id)) else {
+    let Some(handle) = request
+        .space
+        .as_ref()
+        .and_then(|id| local.directory.get(id))
+    else {
         return Decision::Refuse(answers::UNKNOWN);
     };
     let rings = handle.rings.load_full();
@@ -53,7 +63,10 @@ pub(super) fn decide(directory: &Directory, request: &SoundRequest) -> Decision 
         Some(ring) if !ring.is_closed() && request.method == Method::Head => {
             Decision::HeadOnly(answers::stream_head(request.container))
         }
-        Some(ring) if !ring.is_closed() => Decision::Join(place),
+        Some(ring) if !ring.is_closed() => match gate::admit(local, &place.handle, request, from) {
+            Ok(pass) => Decision::Join(place, pass),
+            Err(told) => Decision::Told(told),
+        },
         _ => Decision::Refuse(why_silent(place.handle.snapshot.load().phase)),
     }
 }

@@ -10,12 +10,14 @@ use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use hustings_control::gate::Mode;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::parts;
 use crate::api::App;
 use crate::live::SpaceHandle;
+use crate::usher;
 
 /// Readers of events on this node. Each holds a task and a connection; more are told to read state.json instead.
 const EVENT_READERS_MAX: usize = 2_000;
@@ -24,13 +26,21 @@ const RETRY_AFTER_S: &str = "15";
 /// Middle boxes close what says nothing for half a minute.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// Time between two looks whether events are shed.
+const SHED_LOOK: Duration = Duration::from_secs(1);
+
 static READERS: AtomicUsize = AtomicUsize::new(0);
 
 pub(super) async fn state(State(app): State<App>, Path(id): Path<String>) -> Response {
     let Some(handle) = app.directory.by_text(&id) else {
         return unknown();
     };
-    let body = newest(&handle);
+    let mode = handle
+        .door
+        .load()
+        .as_ref()
+        .map_or(Mode::Calm, |door| door.mode());
+    let body = usher::with_door(&newest(&handle), mode, app.entrance.sheds_side_features());
     (
         [
             (header::CONTENT_TYPE, "application/json"),
@@ -45,7 +55,10 @@ pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Re
     let Some(handle) = app.directory.by_text(&id) else {
         return unknown();
     };
-    let Some(seat) = Seat::take() else {
+    let room = (!app.entrance.sheds_side_features())
+        .then(Seat::take)
+        .flatten();
+    let Some(seat) = room else {
         let headers = [
             (header::RETRY_AFTER, RETRY_AFTER_S),
             (header::CACHE_CONTROL, "no-store"),
@@ -66,8 +79,8 @@ pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Re
             let _held = &seat;
             Ok::<_, Infallible>(Event::default().data(String::from_utf8_lossy(&json)))
         });
-    // A browser comes back by itself; an ending node must not wait for it.
-    let stream = futures_util::StreamExt::take_until(stream, app.ending.clone().begun());
+    // A browser comes back by itself; an ending node must not wait for it, nor one that sheds side features.
+    let stream = futures_util::StreamExt::take_until(stream, shed_or_end(app.clone()));
     let sse = Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEPALIVE));
     (
         [
@@ -77,6 +90,19 @@ pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Re
         sse,
     )
         .into_response()
+}
+
+async fn shed_or_end(app: App) {
+    let shed = async {
+        let mut looks = tokio::time::interval(SHED_LOOK);
+        while !app.entrance.sheds_side_features() {
+            looks.tick().await;
+        }
+    };
+    tokio::select! {
+        () = shed => {}
+        () = app.ending.clone().begun() => {}
+    }
 }
 
 /// The roster as the stage host wrote it, or one made from the snapshot while no stage has run.

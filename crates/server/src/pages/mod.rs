@@ -5,6 +5,7 @@ mod calendar;
 mod feed;
 mod frame;
 mod home;
+mod line;
 mod parts;
 mod replay;
 mod space;
@@ -16,9 +17,9 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::api::{App, reactions};
+use crate::api::{App, knock, reactions};
 
-/// `/`, `/s/{id}`, `/s/{id}/state.json`, `/s/{id}/events`, `/s/{id}/reactions`, `/s/{id}/replay…`, `/s/{id}/event.ics`, `/assets/…` of the public listener.
+/// `/`, `/s/{id}`, `/s/{id}/state.json`, `/s/{id}/events`, `/s/{id}/reactions`, `/s/{id}/knock`, `/s/{id}/serving.json`, `/s/{id}/line`, `/s/{id}/replay…`, `/s/{id}/event.ics`, `/assets/…` of the public listener.
 pub fn public_router(app: App) -> Router {
     Router::new()
         .route("/", get(home::page))
@@ -29,6 +30,9 @@ pub fn public_router(app: App) -> Router {
             "/s/{id}/reactions",
             post(reactions::react).layer(reactions::limit()),
         )
+        .route("/s/{id}/knock", post(knock::knock))
+        .route("/s/{id}/serving.json", get(knock::serving))
+        .route("/s/{id}/line", get(line::page))
         .route("/s/{id}/replay", get(replay::page))
         .route("/s/{id}/replay.ogg", get(replay::file))
         .route("/s/{id}/event.ics", get(calendar::event))

@@ -14,6 +14,8 @@ use bytes::Bytes;
 use hustings::clock::Clock;
 use hustings::edge::{AbuseConfig, Edge, EdgeConfig};
 use hustings::live::{Directory, Rings, SpaceHandle};
+use hustings::usher::{Entrance, UsherThread};
+use hustings_control::gate::{Load, Settings};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Phase, Recorded, Space};
@@ -27,6 +29,7 @@ const RING_PAGES: usize = 200;
 
 pub(crate) struct World {
     pub(crate) edge: Edge,
+    pub(crate) usher: UsherThread,
     pub(crate) directory: Arc<Directory>,
     pub(crate) handle: Arc<SpaceHandle>,
     pub(crate) rings: Rings,
@@ -73,17 +76,29 @@ impl World {
                 "/echo",
                 axum::routing::post(|body: Bytes| async move { body }),
             );
+        let clock = Clock::start();
+        let settings = Settings {
+            shards: u32::try_from(shards).expect("few"),
+            seats: 1_000,
+            ..Settings::default()
+        };
+        let entrance = Entrance::passing(settings, clock).expect("a door");
         let config = EdgeConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls,
             shards,
             connections_max: u64::MAX,
+            entrance: Arc::clone(&entrance),
             abuse,
         };
-        let edge = Edge::start(config, Arc::clone(&directory), pages, Clock::start())
-            .expect("the edge starts");
+        let edge =
+            Edge::start(config, Arc::clone(&directory), pages, clock).expect("the edge starts");
+        let spare = Box::new(Load::default);
+        let usher = UsherThread::start(entrance, Arc::clone(&directory), spare, None, None)
+            .expect("the usher starts");
         Self {
             edge,
+            usher,
             directory,
             handle,
             rings,
@@ -91,6 +106,15 @@ impl World {
             roots,
             _files: files,
         }
+    }
+
+    /// One more space, with its door.
+    pub(crate) fn add_space(&self, id: &str, phase: Phase) -> Arc<SpaceHandle> {
+        let handle = add_space(&self.directory, id, phase);
+        self.usher.handle().look();
+        let over = matches!(phase, Phase::Ended | Phase::Cancelled);
+        eventually(!over, || handle.door.load().is_some());
+        handle
     }
 
     /// Puts the next pages of 100 ms into all rings.
@@ -234,7 +258,7 @@ pub(crate) fn fresh_rings() -> Rings {
     }
 }
 
-pub(crate) fn add_space(directory: &Directory, id: &str, phase: Phase) -> Arc<SpaceHandle> {
+fn add_space(directory: &Directory, id: &str, phase: Phase) -> Arc<SpaceHandle> {
     let id = SpaceId::parse(id).expect("an id");
     let draft = Draft {
         title: "Town hall".to_owned(),

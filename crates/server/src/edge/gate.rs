@@ -1,0 +1,108 @@
+//! The door in a shard: knocks of those who ask for sound, and the small answers that a crowd at the door asks for again
+//! and again. Everything here is answered at once, from bytes already read.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hustings_control::gate::{Ask, Pass, Shows, Verdict};
+
+use super::answers::{self, Answer, Told};
+use super::head::{KnockRequest, ServingRequest, SoundRequest};
+use super::shard_loop::Local;
+use crate::live::SpaceHandle;
+use crate::usher::{Serving, answer_knock};
+
+/// Milliseconds until a player whose right is worth nothing may come again.
+const TURNED_AWAY_MS: u32 = 5_000;
+
+/// A seat, or what is said to who gets none.
+pub(super) fn admit(
+    local: &Local,
+    handle: &SpaceHandle,
+    request: &SoundRequest,
+    from: IpAddr,
+) -> Result<Pass, Told> {
+    let door = handle.door.load();
+    let Some(door) = door.as_ref() else {
+        // A space that is about to open, or just over.
+        return Err(Told::come_again(1_000));
+    };
+    let shows = request.shown.shows();
+    let verdict = local
+        .wicket
+        .borrow_mut()
+        .knock(door, from, Ask::Sound, shows);
+    let (place, poll_ms) = match verdict {
+        Verdict::Enter(entry) => return Ok(entry.pass),
+        Verdict::Wait(waiting) => (waiting.place, waiting.poll_ms),
+        // It asked for no puzzle.
+        Verdict::Prove(_) | Verdict::TurnAway(_) => {
+            return Err(told(request, handle, "", TURNED_AWAY_MS));
+        }
+    };
+    // A place that was shown is still good; only when it was sealed anew there is another.
+    let shown = match (&place, shows) {
+        (Some(place), _) => place.as_str(),
+        (None, Shows::Token(text)) => std::str::from_utf8(text).unwrap_or_default(),
+        (None, _) => "",
+    };
+    Err(told(request, handle, shown, poll_ms))
+}
+
+fn told(request: &SoundRequest, handle: &SpaceHandle, place: &str, poll_ms: u32) -> Told {
+    if request.navigates {
+        Told::to_the_line(handle.id.as_str(), place)
+    } else {
+        Told::come_again(poll_ms)
+    }
+}
+
+/// What is sent for a knock, into `out`.
+pub(super) fn knock(
+    local: &Local,
+    request: &KnockRequest,
+    body: &[u8],
+    from: IpAddr,
+    out: &mut Vec<u8>,
+) -> Option<Answer> {
+    use std::io::Write as _;
+    let handle = request
+        .space
+        .as_ref()
+        .and_then(|id| local.directory.get(id));
+    let Some(handle) = handle else {
+        return Some(answers::UNKNOWN);
+    };
+    let door = handle.door.load();
+    let Some(door) = door.as_ref() else {
+        return Some(answers::ENDED);
+    };
+    let mut json = std::mem::take(&mut *local.json.borrow_mut());
+    let answered = answer_knock(&mut local.wicket.borrow_mut(), door, from, body, &mut json);
+    out.clear();
+    // Writing to a Vec does not fail.
+    let _ = write!(
+        out,
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n\r\n",
+        json.len()
+    );
+    out.extend_from_slice(&json);
+    local.json.replace(json);
+    answered.is_err().then_some(answers::BAD_KNOCK)
+}
+
+/// `serving.json` as the usher made it last, or what is said instead.
+pub(super) fn serving(local: &Local, request: &ServingRequest) -> Result<Arc<Serving>, Answer> {
+    let handle = request
+        .space
+        .as_ref()
+        .and_then(|id| local.directory.get(id));
+    let Some(handle) = handle else {
+        return Err(answers::UNKNOWN);
+    };
+    let serving = handle.serving.load_full().ok_or(answers::ENDED)?;
+    if request.etag == Some(serving.etag) {
+        return Err(answers::NOT_MODIFIED);
+    }
+    Ok(serving)
+}

@@ -1,0 +1,333 @@
+//! The usher's thread: measures ten times a second, deals out seats, tells all gates, and opens and shuts the doors of
+//! spaces. A thread and not a task, for it must not wait behind the house's or the pages' work.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use bytes::Bytes;
+use hustings_control::gate::{Door, DoorEpoch, LadderEvent, Times, Usher, serving_json};
+use hustings_control::ids::SpaceId;
+use hustings_control::spaces::Phase;
+
+use super::keep::{KeeperHandle, KeeperThread};
+use super::limits::{SERVING_EVERY, SHUT_KEPT_MS, TICK};
+use super::{Entrance, Keeper, Measure, NodeEvent, Serving, Standing, Wicket, lock, times};
+use crate::clock::Clock;
+use crate::live::{Directory, SpaceHandle};
+
+/// Looks that wait for the usher; one more would see nothing else.
+const LOOKS_MAX: usize = 1;
+
+enum Order {
+    Look,
+    Stop,
+}
+
+/// Running. Dropped without `stop`, the thread ends at its next tick.
+pub struct UsherThread {
+    orders: SyncSender<Order>,
+    thread: JoinHandle<()>,
+    keeper: Option<KeeperThread>,
+}
+
+/// For whoever opens spaces or changes what an operator wished.
+#[derive(Clone)]
+pub struct UsherHandle {
+    orders: SyncSender<Order>,
+    keeper: Option<KeeperHandle>,
+}
+
+impl UsherHandle {
+    /// A space has opened or ended; without this it is seen at the next tick.
+    pub fn look(&self) {
+        // Full: a look is about to come.
+        let _ = self.orders.try_send(Order::Look);
+    }
+
+    /// True when what operators wished is on the disk, or nothing is kept at all.
+    pub async fn keep_now(&self) -> bool {
+        match &self.keeper {
+            Some(keeper) => keeper.write_now().await,
+            None => true,
+        }
+    }
+}
+
+impl UsherThread {
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(
+        entrance: Arc<Entrance>,
+        directory: Arc<Directory>,
+        measure: Measure,
+        pages: Option<Arc<Mutex<Wicket>>>,
+        keeper: Option<Keeper>,
+    ) -> std::io::Result<Self> {
+        let (orders, ordered) = sync_channel(LOOKS_MAX);
+        let mut booth = Booth::new(Arc::clone(&entrance), directory, measure);
+        booth.pages = pages;
+        let keeper = match keeper {
+            Some(mut keeper) => {
+                booth.kept = std::mem::take(&mut keeper.kept);
+                Some(keeper)
+            }
+            None => None,
+        };
+        // The spaces that are open already have their doors before anybody knocks.
+        booth.look();
+        let keeper = keeper.map(|keeper| keeper.start(entrance)).transpose()?;
+        let thread = std::thread::Builder::new()
+            .name("usher".into())
+            .spawn(move || booth.run(&ordered))?;
+        Ok(Self {
+            orders,
+            thread,
+            keeper,
+        })
+    }
+
+    pub fn handle(&self) -> UsherHandle {
+        UsherHandle {
+            orders: self.orders.clone(),
+            keeper: self.keeper.as_ref().map(KeeperThread::writer),
+        }
+    }
+
+    /// Ends the thread and writes what a restart needs, before those inside are sent away. Blocks for a tick and for the
+    /// disk.
+    pub fn stop(self) {
+        let files = self.keeper.and_then(KeeperThread::stop);
+        let _ = self.orders.send(Order::Stop);
+        for thread in files.into_iter().chain([self.thread]) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the door had panicked");
+            }
+        }
+    }
+}
+
+struct Booth {
+    entrance: Arc<Entrance>,
+    directory: Arc<Directory>,
+    measure: Measure,
+    /// The gate of the pages' threads, which have no sweep to tick it.
+    pages: Option<Arc<Mutex<Wicket>>>,
+    usher: Usher,
+    clock: Clock,
+    open: HashMap<SpaceId, Opened>,
+    /// Doors that nobody finds any more, with the microsecond since which.
+    shut: Vec<(u64, SpaceId)>,
+    kept: super::keep::Kept,
+    ticks: u64,
+}
+
+struct Opened {
+    handle: Arc<SpaceHandle>,
+    door: Arc<Door>,
+    /// What the usher was told last.
+    told: (Option<f64>, Option<u32>, bool),
+}
+
+impl Booth {
+    fn new(entrance: Arc<Entrance>, directory: Arc<Directory>, measure: Measure) -> Self {
+        Self {
+            usher: Usher::new(Arc::clone(entrance.hall())),
+            clock: entrance.clock,
+            entrance,
+            directory,
+            measure,
+            pages: None,
+            open: HashMap::new(),
+            shut: Vec::new(),
+            kept: super::keep::Kept::default(),
+            ticks: 0,
+        }
+    }
+
+    fn run(mut self, ordered: &Receiver<Order>) {
+        let mut next = Instant::now();
+        loop {
+            let wait = next.saturating_duration_since(Instant::now());
+            match ordered.recv_timeout(wait) {
+                Ok(Order::Look) => self.look(),
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.look();
+                    self.tick();
+                    // From now on, so that a machine that slept does not run after lost time.
+                    next = Instant::now() + TICK;
+                }
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let times = times(&self.clock);
+        let mut load = (self.measure)();
+        // Whoever asked for this cadence, the ladder or the operator: it is no sign of load.
+        let asked = self
+            .directory
+            .pace
+            .bounds()
+            .min_ms()
+            .max(self.entrance.cadence_floor_ms());
+        if load.cadence_ms <= asked {
+            load.cadence_ms = 0;
+        }
+        let report = self.usher.tick(&load, times);
+        self.entrance.tell(Standing {
+            capacity: report.capacity,
+            out: self.entrance.hall.out(),
+            short: report.short,
+            step: self.usher.ladder().step(),
+            load,
+        });
+        self.tell(report.ladder, report.modes);
+        if report.spent_early {
+            tracing::warn!(
+                "more tickets were used than are remembered for long; a used one may be good again sooner"
+            );
+        }
+        if self.ticks % SERVING_EVERY == 0 {
+            self.serve(times);
+        }
+        self.ticks += 1;
+        if let Some(pages) = &self.pages {
+            lock(pages).tick(load.cpu, load.cadence_ms);
+        }
+    }
+
+    fn tell(&self, ladder: Option<LadderEvent>, modes: Vec<hustings_control::gate::ModeEvent>) {
+        if let Some(step) = ladder {
+            self.entrance.note(NodeEvent::Ladder(step));
+        }
+        for mode in modes {
+            self.entrance.note(NodeEvent::Mode(mode));
+        }
+    }
+
+    /// Opens doors of spaces that have none, shuts those of spaces that are over, and passes on what operators wish.
+    fn look(&mut self) {
+        let times = times(&self.clock);
+        let spaces = self.directory.all();
+        let mut changed = false;
+        for handle in spaces.values() {
+            let phase = handle.snapshot.load().phase;
+            let over = matches!(phase, Phase::Ended | Phase::Cancelled);
+            let known = self.open.contains_key(&handle.id);
+            if !over && !known {
+                changed |= self.open(handle, times);
+            } else if over && known {
+                // Those inside hear the end of the ring; nobody new is expected.
+                self.open.remove(&handle.id);
+                handle.door.store(None);
+                handle.serving.store(None);
+                self.shut.push((times.now.0, handle.id.clone()));
+                changed = true;
+            }
+        }
+        for opened in self.open.values_mut() {
+            opened.settle(&mut self.usher, &self.entrance);
+        }
+        changed |= self.forget(times);
+        if changed {
+            self.entrance
+                .doors
+                .store(Arc::new(self.usher.doors().cloned().collect()));
+        }
+    }
+
+    fn open(&mut self, handle: &Arc<SpaceHandle>, times: Times) -> bool {
+        if self.shut.iter().any(|(_, space)| *space == handle.id) {
+            return false;
+        }
+        let epoch = *lock(&self.entrance.epochs)
+            .entry(handle.id.clone())
+            .or_insert(DoorEpoch(1));
+        let door = match self.usher.open(handle.id.clone(), epoch, Some(0.0), times) {
+            Ok(door) => door,
+            Err(error) => {
+                tracing::error!(space = %handle.id, %error, "a space has no door");
+                return false;
+            }
+        };
+        self.kept.restore_line(&door, &self.clock);
+        let told = (Some(0.0), None, false);
+        let opened = Opened {
+            handle: Arc::clone(handle),
+            door,
+            told,
+        };
+        handle
+            .serving
+            .store(Some(Arc::new(self.serving(&opened.door, times))));
+        handle.door.store(Some(Arc::clone(&opened.door)));
+        self.open.insert(handle.id.clone(), opened);
+        true
+    }
+
+    /// A door's number is given to another only when every gate has told what it counted.
+    fn forget(&mut self, times: Times) -> bool {
+        let (usher, entrance) = (&mut self.usher, &self.entrance);
+        let before = self.shut.len();
+        self.shut.retain(|(since, space)| {
+            let keep = times.now.0.saturating_sub(*since) < SHUT_KEPT_MS * 1_000;
+            if !keep {
+                usher.close(space);
+                lock(&entrance.book).spaces.remove(space);
+                lock(&entrance.wishes).remove(space);
+            }
+            keep
+        });
+        before != self.shut.len()
+    }
+
+    fn serve(&self, times: Times) {
+        for opened in self.open.values() {
+            let serving = self.serving(&opened.door, times);
+            opened.handle.serving.store(Some(Arc::new(serving)));
+        }
+    }
+
+    fn serving(&self, door: &Door, times: Times) -> Serving {
+        let body = serving_json(door, &self.entrance.keys(), times);
+        let hash = blake3::hash(&body);
+        let mut etag = [0; 8];
+        etag.copy_from_slice(&hash.as_bytes()[..8]);
+        let etag = u64::from_be_bytes(etag);
+        let mut whole = Vec::with_capacity(body.len() + 320);
+        // Writing to a Vec does not fail.
+        let _ = write!(
+            whole,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: public, max-age=1\r\nETag: \"{etag:016x}\"\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n\r\n",
+            body.len()
+        );
+        whole.extend_from_slice(&body);
+        Serving {
+            body: Bytes::from(body),
+            etag,
+            whole: Bytes::from(whole),
+        }
+    }
+}
+
+impl Opened {
+    /// Spaces that are posted and not open yet have no share: they would make all others' smaller.
+    fn settle(&mut self, usher: &mut Usher, entrance: &Entrance) {
+        let wish = entrance.wish(&self.handle.id);
+        let open = self.handle.snapshot.load().phase != Phase::Posted;
+        let guarantee = if open { wish.guaranteed } else { Some(0.0) };
+        let now = (guarantee, wish.limit, wish.paused);
+        if now == self.told {
+            return;
+        }
+        self.told = now;
+        if let Err(error) = usher.settle(&self.handle.id, guarantee, wish.limit, wish.paused) {
+            tracing::error!(space = %self.handle.id, %error, "what was wished of this door makes no sense");
+        }
+    }
+}
