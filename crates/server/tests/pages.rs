@@ -1,6 +1,6 @@
 //! The crowd's pages over real parts of a node: what stands on them in each phase, and the recording's ranges.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +14,8 @@ use hustings::ingest::Ingest;
 use hustings::live::Directory;
 use hustings::pages;
 use hustings::store::Store;
+use hustings::usher::Entrance;
+use hustings_control::gate::Settings;
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Command};
@@ -44,7 +46,11 @@ impl House {
         )
         .await
         .unwrap();
+        let entrance = Entrance::passing(Settings::default(), clock).unwrap();
+        let wicket = Arc::new(Mutex::new(entrance.wicket().unwrap()));
         let app = App {
+            entrance,
+            wicket,
             ending: hustings::live::Ending::channel().1,
             desk,
             directory,

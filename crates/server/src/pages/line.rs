@@ -155,9 +155,9 @@ fn words(id: &str, state: &LineState) -> Markup {
             p { (wait(waiting)) }
             p { "This page looks again by itself. Your place is in its address: keep the page, or the address." }
         },
-        LineState::TurnedAway(_) => {
-            html! { p { "Your place is no longer good. This page takes a new one by itself." } }
-        }
+        LineState::TurnedAway(reason) => html! { p data-reason=(reason.name()) {
+            "Your place is no longer good. This page takes a new one by itself."
+        } },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hustings::api::auth::Keys;
 use hustings::api::{App, stage_routes};
@@ -12,6 +12,8 @@ use hustings::desk::Desk;
 use hustings::ingest::Ingest;
 use hustings::live::Directory;
 use hustings::store::Store;
+use hustings::usher::Entrance;
+use hustings_control::gate::Settings;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -44,7 +46,11 @@ impl Node {
             .unwrap();
         let listener = tokio::net::TcpListener::bind(any).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let entrance = Entrance::passing(Settings::default(), clock).unwrap();
+        let wicket = Arc::new(Mutex::new(entrance.wicket().unwrap()));
         let app = App {
+            entrance,
+            wicket,
             ending: hustings::live::Ending::channel().1,
             desk,
             directory,
