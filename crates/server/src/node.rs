@@ -123,7 +123,6 @@ impl Node {
             config.media_public.iter().copied(),
             desk.clone(),
             Arc::clone(&directory),
-            clock,
         )
         .await?;
         let shards = shards();

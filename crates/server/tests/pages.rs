@@ -42,7 +42,6 @@ impl House {
             None,
             desk.clone(),
             Arc::clone(&directory),
-            clock,
         )
         .await
         .unwrap();

@@ -21,11 +21,7 @@ const FILE_BYTES: u64 = 1_500_000;
 const NAUGHTY: &[(&str, usize)] = &[
     ("crates/control/src/spaces/people.rs", 391),
     ("crates/media/src/fanout/shard.rs", 365),
-    ("crates/media/src/jitter.rs", 477),
-    ("crates/server/src/desk/clerk.rs", 409),
-    ("crates/server/src/ingest/mod.rs", 472),
-    ("crates/server/src/ingest/session.rs", 533),
-    ("crates/server/src/stage/run.rs", 574),
+    ("crates/server/src/desk/clerk.rs", 407),
 ];
 /// Functions that are too long, with the length they may have. The numbers only go down.
 const NAUGHTY_FUNCTIONS: &[(&str, &str, usize)] = &[
@@ -36,7 +32,6 @@ const NAUGHTY_FUNCTIONS: &[(&str, &str, usize)] = &[
         "decide_on_people",
         99,
     ),
-    ("crates/server/src/ingest/mod.rs", "offer", 84),
     ("crates/server/src/node.rs", "start", 80),
     ("crates/server/src/pages/replay.rs", "file", 90),
 ];

@@ -3,6 +3,7 @@
 mod aside;
 mod collect;
 pub mod mp4;
+mod mp4_head;
 pub mod ogg;
 mod ogg_page;
 pub mod webm;

@@ -5,30 +5,21 @@
 
 use bytes::Bytes;
 use mp4_atom::{
-    AnySampleGroupEntry, Audio, Codec, Dinf, Dops, Dref, DrefEntry, Emsg, EmsgTimestamp, Encode,
-    FixedPoint, FourCC, Ftyp, Hdlr, Mdhd, Mdia, Mfhd, Minf, Moof, Moov, Mvex, Mvhd, Opus, Sgpd,
-    SgpdEntry, Smhd, Stbl, Stco, Stsd, Tfdt, Tfhd, Tkhd, Traf, Trak, Trex, Trun, TrunEntry,
-    TrunSamples, Url,
+    Emsg, EmsgTimestamp, Encode, Mfhd, Moof, Tfdt, Tfhd, Traf, Trun, TrunEntry, TrunSamples,
 };
 
 use super::aside::{Aside, AsidePurse};
 use super::collect::{Collector, Cut};
+use super::mp4_head::{self, TRACK};
 use super::{Packer, ProgramPacket};
 use crate::fanout::ring::CutPage;
-use crate::limits::{
-    MP4_ROSTER_BYTES_PER_PAGE, PAGE_SAMPLES, PROGRAM_PRE_SKIP, SAMPLE_RATE, TICK_SAMPLES,
-};
+use crate::limits::{MP4_ROSTER_BYTES_PER_PAGE, PAGE_SAMPLES, SAMPLE_RATE};
 
 /// Scheme of the `emsg` boxes that carry a roster.
 pub const ROSTER_SCHEME: &str = "urn:hustings:roster:1";
 /// First bytes of a `free` box that carries levels; the message follows. An `emsg` would cost 43 bytes more each time.
 pub const LEVELS_MAGIC: &[u8; 4] = b"HLV1";
 
-const TRACK: u32 = 1;
-/// Sample flags: depends on no other sample, so it is a sync sample.
-const SYNC_SAMPLE: u32 = 0x0200_0000;
-/// Packets before the one that is to be right: 80 ms.
-const PRE_ROLL_PACKETS: i16 = -4;
 const BOX_HEADER_BYTES: usize = 8;
 /// Bytes of an `emsg` beside its scheme and message.
 const EMSG_BYTES: usize = 34;
@@ -41,8 +32,12 @@ pub struct Mp4Packer {
 
 impl Mp4Packer {
     pub fn new() -> Self {
+        let (ftyp, moov) = mp4_head::boxes();
+        let mut head = Vec::new();
+        put(&mut head, &ftyp);
+        put(&mut head, &moov);
         Self {
-            head: head().into(),
+            head: head.into(),
             collector: Collector::default(),
             asides: AsidePurse::new(MP4_ROSTER_BYTES_PER_PAGE),
         }
@@ -161,117 +156,13 @@ fn moof(cut: &Cut, number: u32) -> Moof {
     }
 }
 
-fn head() -> Vec<u8> {
-    let brand = FourCC::new;
-    let ftyp = Ftyp {
-        major_brand: brand(b"iso6"),
-        minor_version: 0,
-        compatible_brands: vec![brand(b"iso6"), brand(b"cmfc"), brand(b"mp41")],
-    };
-    let moov = Moov {
-        mvhd: Mvhd {
-            timescale: SAMPLE_RATE,
-            next_track_id: TRACK + 1,
-            ..Mvhd::default()
-        },
-        trak: vec![trak()],
-        mvex: Some(Mvex {
-            mehd: None,
-            trex: vec![Trex {
-                track_id: TRACK,
-                default_sample_description_index: 1,
-                default_sample_duration: TICK_SAMPLES as u32,
-                default_sample_size: 0,
-                default_sample_flags: SYNC_SAMPLE,
-            }],
-        }),
-        ..Moov::default()
-    };
-    let mut head = Vec::new();
-    put(&mut head, &ftyp);
-    put(&mut head, &moov);
-    head
-}
-
-fn trak() -> Trak {
-    let opus = Opus {
-        audio: Audio {
-            data_reference_index: 1,
-            channel_count: 1,
-            sample_size: 16,
-            sample_rate: FixedPoint::from(SAMPLE_RATE as u16),
-        },
-        dops: Dops {
-            output_channel_count: 1,
-            pre_skip: PROGRAM_PRE_SKIP,
-            input_sample_rate: SAMPLE_RATE,
-            output_gain: 0,
-            channel_mapping: None,
-        },
-        btrt: None,
-    };
-    Trak {
-        tkhd: Tkhd {
-            track_id: TRACK,
-            enabled: true,
-            in_movie: true,
-            volume: FixedPoint::from(1),
-            ..Tkhd::default()
-        },
-        mdia: Mdia {
-            mdhd: Mdhd {
-                timescale: SAMPLE_RATE,
-                language: "und".into(),
-                ..Mdhd::default()
-            },
-            hdlr: Hdlr {
-                handler: FourCC::new(b"soun"),
-                name: "Hustings".into(),
-            },
-            minf: Minf {
-                smhd: Some(Smhd::default()),
-                dinf: Dinf {
-                    dref: Dref {
-                        entries: vec![DrefEntry::Url(Url::default())],
-                    },
-                },
-                stbl: Stbl {
-                    stsd: Stsd {
-                        codecs: vec![Codec::Opus(opus)],
-                    },
-                    stco: Some(Stco::default()),
-                    sgpd: vec![pre_roll()],
-                    ..Stbl::default()
-                },
-                ..Minf::default()
-            },
-        },
-        ..Trak::default()
-    }
-}
-
-/// A decoder that begins anywhere decodes so much before it is right (RFC 7845 section 4.6).
-fn pre_roll() -> Sgpd {
-    let distance = PRE_ROLL_PACKETS.to_be_bytes().to_vec();
-    Sgpd {
-        grouping_type: FourCC::new(b"roll"),
-        default_length: Some(distance.len() as u32),
-        default_group_description_index: Some(1),
-        static_group_description: false,
-        static_mapping: false,
-        essential: false,
-        entries: vec![SgpdEntry {
-            description_length: Some(distance.len() as u32),
-            entry: AnySampleGroupEntry::UnknownGroupingType(FourCC::new(b"roll"), distance),
-        }],
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use mp4_atom::{Decode, Mdat};
+    use mp4_atom::{Decode, Ftyp, Mdat, Moov};
 
+    use super::mp4_head::pre_roll;
     use super::*;
+    use crate::limits::TICK_SAMPLES;
     use crate::time::{Epoch, MediaTime};
 
     fn packet(tick: u64) -> ProgramPacket {

@@ -4,6 +4,7 @@
 //! `music/{space}-{hash}.sound` for uploads. A space has one recording: what follows a crash or a restarted stage goes
 //! into the same file, directly after the last page that was kept (time that nobody recorded is not filled with silence).
 
+mod growing;
 mod music;
 mod pages;
 mod record;

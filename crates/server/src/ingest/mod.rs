@@ -1,6 +1,7 @@
 //! Sound that comes in: WebRTC sessions over one UDP port (and ICE-TCP), by WHIP. One WebRTC engine and one task a session.
 
 mod address;
+mod error;
 mod quality;
 mod registry;
 mod routes;
@@ -12,20 +13,18 @@ mod udp;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hustings_control::ids::{PersonId, SpaceId};
-use str0m::net::TcpType;
-use str0m::{Candidate, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use self::address::MediaAddress;
+pub use self::error::IngestError;
 use self::registry::{Entry, Registry, follow};
 use self::routes::{INBOX_MAX, Routes};
 use self::session::{Control, Ice, Session, Shared};
-use crate::clock::Clock;
 use crate::desk::{Desk, DeskError};
 use crate::live::Directory;
 
@@ -37,41 +36,6 @@ const CONTROLS_MAX: usize = 16;
 const CONTROL_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the stop waits for the sessions to say goodbye.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
-
-#[derive(Debug, thiserror::Error)]
-pub enum IngestError {
-    #[error("the media address {0} cannot be used; choose another with --media: {1}")]
-    Bind(MediaAddress, std::io::Error),
-    #[error(
-        "--media-public {0} cannot be told to browsers: give an address and a port that they reach"
-    )]
-    Public(SocketAddr),
-    #[error("the offer is no SDP that can be read: {0}")]
-    BadOffer(String),
-    #[error("the offer has no Opus audio")]
-    NoOpus,
-    #[error("this node holds {0} sessions already")]
-    Full(usize),
-    #[error("there is no such session")]
-    NoSession,
-    #[error("the If-Match header does not name the session's current ETag")]
-    StaleEtag,
-    #[error(transparent)]
-    Desk(#[from] DeskError),
-    #[error("no stage runs in this space now")]
-    NoStage,
-    /// The space is open or live and its stage not there yet, as after a restart of the node.
-    #[error("the stage is being set up; try again in a moment")]
-    StageStarting,
-    /// RFC 9725: 428.
-    #[error("the If-Match header is missing: send the session's ETag")]
-    NeedsEtag,
-    /// RFC 9725: 422; the session goes on as it was.
-    #[error("the ICE restart is refused: {0}")]
-    RestartRefused(String),
-    #[error("the trickle-ice fragment cannot be read: {0}")]
-    BadFragment(String),
-}
 
 /// What WHIP's POST gives back.
 pub struct Accepted {
@@ -108,10 +72,7 @@ impl Ingest {
         public: impl IntoIterator<Item = SocketAddr>,
         desk: Desk,
         directory: Arc<Directory>,
-        clock: Clock,
     ) -> Result<Self, IngestError> {
-        // The engine keeps its own deadlines in the machine's monotonic time.
-        let _ = clock;
         let media = media.into();
         let public: Vec<SocketAddr> = public.into_iter().collect();
         if let Some(bad) = public
@@ -188,7 +149,7 @@ impl Ingest {
         if handle.stage.load().is_none() {
             return Err(IngestError::StageStarting);
         }
-        let mut rtc = engine(&inner.locals);
+        let mut rtc = session::engine_at(&inner.locals);
         let answer = rtc
             .sdp_api()
             .accept_offer(offer)
@@ -206,24 +167,14 @@ impl Ingest {
                 peer_ufrag: sdp::peer_ufrag(&sdp).unwrap_or_default(),
             }),
         });
-        // Earlier offers of this person that never connected are given up.
-        inner.registry.drop_where(|_, entry| {
-            !entry.connected && entry.space == space && entry.person == person
-        });
-        {
-            let mut sessions = inner.registry.lock();
-            if sessions.len() >= SESSIONS_MAX {
-                return Err(IngestError::Full(SESSIONS_MAX));
-            }
-            let entry = Entry {
-                space,
-                person,
-                connected: false,
-                control,
-                shared: Arc::clone(&shared),
-            };
-            sessions.insert(session.clone(), entry);
-        }
+        let entry = Entry {
+            space,
+            person,
+            connected: false,
+            control,
+            shared: Arc::clone(&shared),
+        };
+        inner.registry.enter(session.clone(), entry)?;
         inner.routes.add(ufrag, inbox);
         let (registry, name) = (Arc::clone(&inner.registry), session.clone());
         let run = Session {
@@ -237,22 +188,10 @@ impl Ingest {
             desk: inner.desk.clone(),
             inbox: datagrams,
             control: orders,
-            shared: Arc::clone(&shared),
+            shared,
             connected: Box::new(move || registry.connected(&name)),
         };
-        let (registry, routes, name) = (
-            Arc::clone(&inner.registry),
-            Arc::clone(&inner.routes),
-            session.clone(),
-        );
-        let task = tokio::spawn(run.run());
-        tokio::spawn(async move {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "a session failed; the person's browser will offer anew");
-            }
-            routes.remove(&shared.ice().ufrag);
-            registry.lock().remove(&name);
-        });
+        inner.hold(session.clone(), run);
         Ok(Accepted {
             session,
             etag,
@@ -372,38 +311,28 @@ impl Ingest {
     }
 }
 
+impl Inner {
+    /// Runs a session in a task of its own; whatever ends it, nothing of it stays behind.
+    fn hold(&self, name: String, session: Session) {
+        let (registry, routes) = (Arc::clone(&self.registry), Arc::clone(&self.routes));
+        let shared = Arc::clone(&session.shared);
+        let task = tokio::spawn(session.run());
+        tokio::spawn(async move {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "a session failed; the person's browser will offer anew");
+            }
+            routes.remove(&shared.ice().ufrag);
+            registry.lock().remove(&name);
+        });
+    }
+}
+
 /// A session that takes no order for so long is as good as gone.
 async fn order(control: &mpsc::Sender<Control>, what: Control) -> Result<(), IngestError> {
     match tokio::time::timeout(CONTROL_DEADLINE, control.send(what)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err(IngestError::NoSession),
     }
-}
-
-fn engine(locals: &[SocketAddr]) -> Rtc {
-    let mut rtc = RtcConfig::new()
-        .set_ice_lite(true)
-        .set_rtp_mode(true)
-        .clear_codecs()
-        .enable_opus(true, false)
-        .set_stats_interval(Some(Duration::from_secs(1)))
-        .build(Instant::now());
-    for local in locals {
-        let tcp = Candidate::builder()
-            .tcp()
-            .host(*local)
-            .tcptype(TcpType::Passive)
-            .build();
-        for candidate in [Candidate::host(*local, "udp"), tcp] {
-            match candidate {
-                Ok(candidate) => {
-                    rtc.add_local_candidate(candidate);
-                }
-                Err(error) => tracing::warn!(%error, "a media address cannot be named in answers"),
-            }
-        }
-    }
-    rtc
 }
 
 /// 128 bits, in hex.

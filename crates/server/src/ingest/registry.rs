@@ -8,6 +8,7 @@ use hustings_control::spaces::{Event, Phase, Seat};
 use tokio::sync::{broadcast, mpsc};
 
 use super::session::{Control, Shared};
+use super::{IngestError, SESSIONS_MAX};
 use crate::desk::Notice;
 use crate::live::Directory;
 
@@ -34,6 +35,19 @@ impl Registry {
             // Its task ends by the order, or by the queue's end right after.
             let _ = entry.control.try_send(Control::Drop);
         }
+    }
+
+    /// Earlier offers of the same person that never connected are given up.
+    pub(super) fn enter(&self, name: String, entry: Entry) -> Result<(), IngestError> {
+        self.drop_where(|_, old| {
+            !old.connected && old.space == entry.space && old.person == entry.person
+        });
+        let mut sessions = self.lock();
+        if sessions.len() >= SESSIONS_MAX {
+            return Err(IngestError::Full(SESSIONS_MAX));
+        }
+        sessions.insert(name, entry);
+        Ok(())
     }
 
     /// The session is connected: it is the person's only one from now on.

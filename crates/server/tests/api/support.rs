@@ -41,7 +41,7 @@ impl Node {
             .await
             .unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let ingest = Ingest::start(any, None, desk.clone(), Arc::clone(&directory), clock)
+        let ingest = Ingest::start(any, None, desk.clone(), Arc::clone(&directory))
             .await
             .unwrap();
         let listener = tokio::net::TcpListener::bind(any).await.unwrap();

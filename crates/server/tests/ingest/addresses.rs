@@ -126,7 +126,7 @@ async fn public_addresses_that_nobody_reaches_are_refused() {
     for bad in ["0.0.0.0:8081", "203.0.113.7:0"] {
         let media: SocketAddr = "127.0.0.1:0".parse().unwrap();
         let public: [SocketAddr; 1] = [bad.parse().unwrap()];
-        let started = Ingest::start(media, public, desk.clone(), directory.clone(), clock).await;
+        let started = Ingest::start(media, public, desk.clone(), directory.clone()).await;
         assert!(matches!(started, Err(IngestError::Public(_))), "{bad}");
     }
 }

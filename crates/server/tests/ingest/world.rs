@@ -49,15 +49,9 @@ impl World {
             .await
             .unwrap();
         let host = StageHost::start(desk.clone(), store, Arc::clone(&directory), archive, clock);
-        let ingest = Ingest::start(
-            media,
-            public.iter().copied(),
-            desk.clone(),
-            directory,
-            clock,
-        )
-        .await
-        .unwrap();
+        let ingest = Ingest::start(media, public.iter().copied(), desk.clone(), directory)
+            .await
+            .unwrap();
         let id = SpaceId::parse("town-hall").unwrap();
         let draft = Draft {
             title: "Town hall".to_owned(),

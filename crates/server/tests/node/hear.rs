@@ -68,7 +68,7 @@ impl Listener {
         }
     }
 
-    pub(crate) fn to_the_end(&mut self) {
+    pub(crate) fn finish(&mut self) {
         while self.page() {}
     }
 }

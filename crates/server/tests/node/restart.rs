@@ -27,7 +27,7 @@ fn a_live_recording_goes_on_after_a_kill_and_at_most_a_second_is_missing() {
     let live = before.at;
     before.until(live + 5 * SECOND);
     node.kill();
-    before.to_the_end();
+    before.finish();
     let played = (before.at - live) as f64 / SECOND as f64;
     let part = data.path().join("recordings/evening-1.ogg.part");
     let kept = seconds(&part);
@@ -53,7 +53,7 @@ fn a_live_recording_goes_on_after_a_kill_and_at_most_a_second_is_missing() {
     assert!(joined > before.at, "media time ran back");
     after.until(joined + 4 * SECOND);
     node.space(&["end", "evening"]);
-    after.to_the_end();
+    after.finish();
     let played_on = (after.at - joined) as f64 / SECOND as f64;
     until("the replay is there", || {
         node.get(8080, "/s/evening/replay.ogg")

@@ -3,8 +3,14 @@
 //! Everything is counted in samples on two lines: the sender's (its extended RTP time) and ours. The difference of a packet's
 //! arrival and its time is its transit; the smallest transit of late is the base, what others take longer is the jitter.
 
+#[cfg(test)]
+mod tests;
+mod transit;
+
 use bytes::Bytes;
 
+use self::transit::Transit;
+pub use self::transit::{DELAY_SAMPLES_MAX, DELAY_SAMPLES_MIN};
 use crate::limits::TICK_SAMPLES;
 use crate::opus::packet_samples;
 use crate::stage::SourcePacket;
@@ -12,18 +18,8 @@ use crate::time::Now;
 
 /// Packets. What one source may have waiting: 320 ms even of the shortest packets, more than the largest delay. Further ahead is an absurd jump.
 pub const WINDOW_PACKETS: u64 = 128;
-/// Samples (40 ms). Two packets: less would turn every hiccup of a phone into a gap.
-pub const DELAY_SAMPLES_MIN: i64 = 1_920;
-/// Samples (200 ms). A conversation with more delay is none; what comes later than that is concealed.
-pub const DELAY_SAMPLES_MAX: i64 = 9_600;
 /// Samples (2 s). A packet whose time is further off belongs to another clock: the sender began anew.
 const RESYNC_SAMPLES: i64 = 96_000;
-/// Samples (5 s). How long the smallest transit holds; twice that and a lasting change of the way, or the clocks' drift, is followed.
-const BASE_WINDOW_SAMPLES: i64 = 240_000;
-/// The jitter rises by a quarter of what a packet exceeds it, so that one straggler does not delay everyone for long …
-const JITTER_RISE: i64 = 4;
-/// … and falls by this part of what a packet undercuts it: about 4 s at 20 ms packets.
-const JITTER_FALL: i64 = 200;
 
 /// What became of packets, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -248,7 +244,7 @@ impl Jitter {
         } else {
             self.next - sequence > WINDOW_PACKETS
         };
-        far || (self.transit.known && (transit - self.transit.base()).abs() > RESYNC_SAMPLES)
+        far || (self.transit.known() && (transit - self.transit.base()).abs() > RESYNC_SAMPLES)
     }
 
     fn extend(&mut self, time: u32) -> i64 {
@@ -297,190 +293,4 @@ fn slot(sequence: u64) -> usize {
 
 fn clip(samples: i64) -> usize {
     usize::try_from(samples).unwrap_or(0)
-}
-
-#[derive(Default)]
-struct Transit {
-    known: bool,
-    smallest: i64,
-    smallest_before: i64,
-    window_end: i64,
-    jitter: i64,
-}
-
-impl Transit {
-    fn note(&mut self, transit: i64, arrival: i64) {
-        if !self.known {
-            *self = Self {
-                known: true,
-                smallest: transit,
-                smallest_before: transit,
-                window_end: arrival + BASE_WINDOW_SAMPLES,
-                jitter: 0,
-            };
-        }
-        if arrival >= self.window_end {
-            self.smallest_before = self.smallest;
-            self.smallest = transit;
-            self.window_end = arrival + BASE_WINDOW_SAMPLES;
-        }
-        self.smallest = self.smallest.min(transit);
-        let over = transit - self.base() - self.jitter;
-        self.jitter += if over > 0 {
-            over / JITTER_RISE
-        } else {
-            over / JITTER_FALL
-        };
-        self.jitter = self.jitter.clamp(0, DELAY_SAMPLES_MAX);
-    }
-
-    fn base(&self) -> i64 {
-        self.smallest.min(self.smallest_before)
-    }
-
-    fn delay(&self) -> i64 {
-        (self.jitter + TICK_SAMPLES as i64).clamp(DELAY_SAMPLES_MIN, DELAY_SAMPLES_MAX)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn packet(sequence: u64, timestamp: u32) -> SourcePacket {
-        SourcePacket {
-            sequence,
-            timestamp,
-            opus: Bytes::from_static(crate::opus::SILENCE),
-            level: None,
-        }
-    }
-
-    fn at(ms: u64) -> Now {
-        Now::from_millis(10_000 + ms)
-    }
-
-    #[test]
-    fn reordered_packets_come_out_in_order() {
-        let mut jitter = Jitter::default();
-        for sequence in [7, 5, 6, 9, 8] {
-            assert!(jitter.push(packet(sequence, sequence as u32 * 960), at(sequence * 20)));
-        }
-        assert!(!jitter.push(packet(8, 8 * 960), at(180)));
-        jitter.settle(samples_of(at(180)));
-        let order: Vec<u64> =
-            std::iter::from_fn(|| jitter.pop().map(|held| held.sequence)).collect();
-        assert_eq!(order, [5, 6, 7, 8, 9]);
-        assert_eq!(jitter.counts().duplicate, 1);
-        assert!(!jitter.push(packet(4, 4 * 960), at(200)));
-        assert_eq!(jitter.counts().late, 1);
-    }
-
-    #[test]
-    fn a_time_jump_without_a_sequence_gap_is_no_loss() {
-        let check = |second: SourcePacket, expected: Due| {
-            let mut jitter = Jitter::default();
-            jitter.push(packet(1, 0), at(0));
-            jitter.push(second, at(60));
-            jitter.settle(samples_of(at(0)));
-            jitter.pop();
-            assert_eq!(jitter.due(), expected);
-        };
-        check(
-            packet(2, 960),
-            Due::Packet {
-                late: 0,
-                samples: 960,
-            },
-        );
-        check(packet(2, 2_880), Due::Gap(1_920));
-        check(
-            packet(3, 1_920),
-            Due::Lost {
-                samples: 960,
-                one: true,
-            },
-        );
-        check(
-            packet(4, 2_880),
-            Due::Lost {
-                samples: 1_920,
-                one: false,
-            },
-        );
-        // One packet of sound and one of padding.
-        check(
-            packet(4, 1_920),
-            Due::Lost {
-                samples: 960,
-                one: true,
-            },
-        );
-    }
-
-    #[test]
-    fn an_absurd_packet_is_dropped_and_a_new_run_followed() {
-        let mut jitter = Jitter::default();
-        jitter.push(packet(10, 0), at(0));
-        for hostile in [u64::MAX, 1 << 40, 10 + WINDOW_PACKETS] {
-            assert!(!jitter.push(packet(hostile, 960), at(20)), "{hostile}");
-        }
-        assert!(!jitter.push(packet(11, u32::MAX / 2), at(20)));
-        assert!(jitter.push(packet(11, 960), at(20)));
-        assert!(!jitter.push(packet(90_000, 777), at(40)));
-        assert!(jitter.push(packet(90_001, 777 + 960), at(60)));
-        assert_eq!(jitter.counts().resyncs, 1);
-        assert_eq!(jitter.first().map(|held| held.sequence), Some(90_001));
-    }
-
-    #[test]
-    fn payloads_that_are_no_opus_are_refused() {
-        let mut jitter = Jitter::default();
-        for (sequence, payload) in [
-            vec![],
-            vec![0xff, 0xff, 0x3f],
-            vec![0x03],
-            vec![0xfc; 5_000],
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let taken = jitter.push(
-                SourcePacket {
-                    sequence: sequence as u64,
-                    timestamp: 0,
-                    opus: payload.into(),
-                    level: None,
-                },
-                at(0),
-            );
-            assert!(!taken, "{sequence}");
-        }
-        assert_eq!(jitter.counts().refused, 4);
-    }
-
-    #[test]
-    fn the_delay_follows_the_jitter() {
-        let check = |jitter_ms: u64, expected: std::ops::RangeInclusive<i64>| {
-            let mut jitter = Jitter::default();
-            for sequence in 0..500u64 {
-                let late = (sequence * 7_919) % (jitter_ms + 1);
-                jitter.push(
-                    packet(sequence, sequence as u32 * 960),
-                    at(sequence * 20 + late),
-                );
-                jitter.settle(0);
-                jitter.pop();
-            }
-            let delay = jitter.delay() / 48;
-            assert!(
-                expected.contains(&delay),
-                "{jitter_ms} ms of jitter: {delay} ms of delay"
-            );
-        };
-        check(0, 40..=40);
-        check(60, 60..=90);
-        check(150, 130..=180);
-        check(900, 200..=200);
-    }
 }
