@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use crate::steps::{cargo, root, target};
 
 /// Percent that a count may lie above its baseline: what another compiler's patch release does.
-const ALLOWED_PERCENT: f64 = 3.0;
+const ALLOWED_PERCENT: u64 = 3;
 /// What is counted, and rounds of the longer of two runs. The shorter has half as many: the difference holds no start.
 const WORK: &[(&str, u64)] = &[
     ("sweep", 40),
@@ -64,10 +64,11 @@ fn judge(name: &str, now: u64, baseline: Option<u64>) -> bool {
         return false;
     };
     let change = (now as f64 / before as f64 - 1.0) * 100.0;
-    let good = change <= ALLOWED_PERCENT;
+    // In whole numbers, so that exactly the allowed change is good on every machine.
+    let good = now * 100 <= before * (100 + ALLOWED_PERCENT);
     let word = if !good {
         "TOO MANY"
-    } else if change < -ALLOWED_PERCENT {
+    } else if change < -(ALLOWED_PERCENT as f64) {
         "fewer: take the new count, so that it stays"
     } else {
         "as before"

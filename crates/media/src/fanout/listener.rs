@@ -4,9 +4,11 @@ use std::io::{ErrorKind, IoSlice};
 
 use bytes::Bytes;
 
+use super::ahead::Ahead;
 use super::lag::Lag;
 use super::ring::Cursor;
-use super::shard::{Ahead, Leave, RingKey, Sink};
+use super::shard::RingKey;
+use super::sink::{Leave, Sink};
 use crate::limits::{JOIN_PAGES_FROM, LISTENER_WRITES_MAX, WRITE_PAGES_MAX};
 use crate::page::Page;
 use crate::time::Now;

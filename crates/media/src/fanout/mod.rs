@@ -1,11 +1,13 @@
 //! One ring with many readers. The fan-out does not know what it carries: it sees heads, pages and cursors only.
 
+mod ahead;
 mod cadence;
 mod cost;
 mod lag;
 mod listener;
 pub mod ring;
 pub mod shard;
+mod sink;
 
 pub use cadence::{Cadence, CadenceBounds};
 pub use lag::Blocks;

@@ -1,42 +1,17 @@
 //! The listeners of one core. The shell gives each listener a sink; the shard walks a slab and writes from each
 //! cursor to the ring's head, many pages in one vectored write. No allocation in a sweep, no task per listener.
 
-use std::io;
-use std::io::IoSlice;
-
 use bytes::Bytes;
 
-use super::lag::start_behind;
+use super::ahead::Ahead;
 use super::listener::{Batch, Listener, Visit};
 use super::ring::{Cursor, Ring};
-use crate::limits::{JOINED_BYTES_MAX, LISTENING_MS, SHARD_RINGS_MAX, SKIP_BURST_SAMPLES};
+use crate::limits::{JOINED_BYTES_MAX, LISTENING_MS, SHARD_RINGS_MAX};
 use crate::page::Page;
 use crate::time::Now;
 
 pub use super::cadence::{Cadence, CadenceBounds};
-
-/// A non-blocking sink: a socket (plain or TLS) in the shell, a model in the sims.
-pub trait Sink {
-    /// Writes what fits. `WouldBlock` means full; any other error ends the listener.
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize>;
-    /// Bytes accepted earlier but still held back (TLS); called each sweep, true when nothing is left.
-    fn flush(&mut self) -> io::Result<bool> {
-        Ok(true)
-    }
-}
-
-/// Why a listener is no longer in the shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leave {
-    /// The sink failed or was closed by its other end.
-    Closed,
-    /// It fell off the ring again soon after a skip, or took nothing for `LISTENER_STALL_MS`.
-    TooSlow,
-    /// The ring is closed and everything was sent.
-    RingEnded,
-    /// The shell took it out.
-    Removed,
-}
+pub use super::sink::{Leave, Sink};
 
 /// Key of a listener in its shard: a slot number, given to somebody else after the listener has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -361,32 +336,5 @@ impl SweepReport {
         self.writes += u64::from(visit.writes);
         self.full += u64::from(visit.full);
         self.skipped += u64::from(visit.skipped);
-    }
-}
-
-/// A ring's snapshot as its listeners see it.
-pub(super) struct Ahead<'a> {
-    pub(super) pages: &'a [Page],
-    /// Sequence of the first page in the snapshot, or of the next to come.
-    pub(super) oldest: u64,
-    /// Sequence after the snapshot's last page.
-    pub(super) next: u64,
-    pub(super) closed: bool,
-    /// Where one who fell off the ring goes on; without a start mark, at the first one to come.
-    pub(super) skip_to: Option<u64>,
-}
-
-impl<'a> Ahead<'a> {
-    /// `next` is what the ring said just before the snapshot; pages that came since are in `pages`.
-    fn new(pages: &'a [Page], next: u64, closed: bool) -> Self {
-        let oldest = pages.first().map_or(next, |page| page.sequence);
-        let next = pages.last().map_or(next, |page| page.sequence + 1);
-        Self {
-            pages,
-            oldest,
-            next,
-            closed,
-            skip_to: start_behind(pages.iter().rev(), SKIP_BURST_SAMPLES),
-        }
     }
 }
