@@ -44,6 +44,7 @@ pub fn main(arguments: Hustings) -> ExitCode {
         Some(Command::Serve(serve_arguments)) => serve(*serve_arguments),
         Some(Command::Token(token)) => token.run(),
         Some(Command::Space(space)) => space.run(),
+        Some(Command::Simulate(simulate)) => simulate.run(),
         Some(Command::Shield(shield)) => shield.run(),
     };
     match done {

@@ -1,11 +1,13 @@
 //! Commands beside a running node: they read its keys, or talk to its API as the operator.
 
 mod client;
+mod simulate;
 mod space;
 mod token;
 
 use std::path::PathBuf;
 
+pub use simulate::SimulateCommand;
 pub use space::SpaceCommand;
 pub use token::TokenCommand;
 

@@ -45,6 +45,8 @@ pub enum Command {
     /// Makes, lists and runs spaces of a running node.
     #[command(subcommand)]
     Space(crate::cli::SpaceCommand),
+    /// Rehearses a night in virtual time: millions come, the real gate decides.
+    Simulate(crate::cli::SimulateCommand),
     /// Drops repeat offenders in the kernel, for a node that runs with --shield.
     Shield(crate::shield::ShieldCommand),
 }

@@ -1,0 +1,129 @@
+//! How people act who want to do harm and do not act like listeners.
+
+use hustings_control::gate::puzzle::SOLUTION_CHARS;
+use hustings_control::gate::ticket::TOKEN_CHARS;
+use hustings_control::gate::{Ask, Entry, Pass, Shows, TokenText, Verdict};
+
+use crate::crowd::State;
+use crate::kind::Kind;
+use crate::limits::KNOCKS_A_BOT;
+use crate::report::Broken;
+use crate::world::World;
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// What attackers got.
+#[derive(Debug, Default)]
+pub(crate) struct Loot {
+    /// Seats that bare requests got; they stay to the end.
+    pub(crate) seats: Vec<Pass>,
+    /// The one right that all replay.
+    pub(crate) right: Option<TokenText>,
+    /// Who has its seat.
+    holder: Option<u32>,
+    /// Seats that the one right ever had at once.
+    pub(crate) most_of_one: u32,
+}
+
+impl World<'_> {
+    pub(crate) fn attacks(&mut self, who: u32, kind: Kind) {
+        match kind {
+            Kind::Forged => self.forges(who),
+            Kind::Replay => self.replays(who),
+            _ => self.floods(who),
+        }
+        let every = self.scenario.millis() / KNOCKS_A_BOT;
+        let millis = self.dice.between(every / 2, every + every / 2);
+        self.later(who, State::Bot, millis);
+    }
+
+    fn got_in(&mut self, who: u32) {
+        let person = &mut self.crowd.people[who as usize];
+        let counts = &mut self.counts[person.kind as usize];
+        if !person.admitted {
+            person.admitted = true;
+            counts.admitted += 1;
+            counts.waits.add(0);
+        }
+    }
+
+    fn floods(&mut self, who: u32) {
+        let ask = [Ask::Sound, Ask::Sound, Ask::Right, Ask::Puzzle][self.dice.below(4) as usize];
+        let (shard, verdict) = self.knock(who, ask, Shows::Nothing);
+        if let Verdict::Enter(entry) = verdict {
+            self.got_in(who);
+            if ask == Ask::Sound {
+                self.cores.enter(shard);
+                self.loot.seats.push(entry.pass);
+            } else {
+                self.hold(shard, entry);
+            }
+        }
+    }
+
+    /// Noise, a good token with one letter changed, or noise as a solution.
+    fn forges(&mut self, who: u32) {
+        let mut text = [0; SOLUTION_CHARS];
+        for letter in &mut text {
+            *letter = LETTERS[self.dice.below(64) as usize];
+        }
+        text[..4].copy_from_slice(b"EwEC");
+        let victim = self.dice.below(who.max(1));
+        if let Some(good) = self.crowd.token(victim).filter(|_| self.dice.one_in(2)) {
+            text[..TOKEN_CHARS].copy_from_slice(&good);
+            let at = self.dice.between(8, TOKEN_CHARS as u32) as usize;
+            text[at] = if text[at] == b'x' { b'y' } else { b'x' };
+        }
+        let long = self.dice.one_in(3);
+        let text = if long {
+            &text[..]
+        } else {
+            &text[..TOKEN_CHARS]
+        };
+        let (_, verdict) = self.knock(who, Ask::Sound, Shows::Token(text));
+        if !matches!(verdict, Verdict::TurnAway(_)) {
+            self.gathered.broken = Some(Broken::Forged);
+        }
+    }
+
+    fn replays(&mut self, who: u32) {
+        let Some(right) = self.loot.right else {
+            return self.takes_a_place(who);
+        };
+        let door = usize::from(self.dice.one_in(4));
+        let shows = Shows::Token(right.as_bytes());
+        let (shard, verdict) = self.knock_at(who, door, Ask::Sound, shows);
+        match verdict {
+            Verdict::Enter(_) if door == 1 => self.gathered.broken = Some(Broken::Forged),
+            Verdict::Enter(entry) => self.takes_over(who, shard, entry),
+            Verdict::Wait(waiting) => self.loot.right = waiting.place.or(Some(right)),
+            _ => {}
+        }
+    }
+
+    fn takes_a_place(&mut self, who: u32) {
+        let (shard, verdict) = self.knock(who, Ask::Right, Shows::Nothing);
+        match verdict {
+            Verdict::Wait(waiting) => self.loot.right = waiting.place,
+            Verdict::Enter(mut entry) => {
+                self.loot.right = entry.ticket.take();
+                self.hold(shard, entry);
+            }
+            _ => {}
+        }
+    }
+
+    /// The shell closes the connection that had the seat before.
+    fn takes_over(&mut self, who: u32, shard: usize, entry: Entry) {
+        let new = entry.took_over.is_none();
+        if let Some(before) = self.loot.holder.replace(who) {
+            let had = self.crowd.people[before as usize].seat != crate::crowd::NONE;
+            self.loot.most_of_one = self.loot.most_of_one.max(1 + u32::from(new && had));
+            self.stand_up(before);
+        }
+        if new {
+            self.got_in(who);
+        }
+        self.sit(who, shard, entry);
+    }
+}
