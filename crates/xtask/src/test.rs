@@ -23,6 +23,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("nft", "nftables"),
     ("valgrind", "valgrind"),
+    ("faketime", "faketime"),
 ];
 const BROWSER_TOOLS: &[(&str, &str)] = &[
     ("chromium", "chromium"),

@@ -10,8 +10,9 @@ use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::limits::SPACES_MAX;
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Command, Recorded, Seat, Space};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc};
 
+use super::call::Call;
 use super::hours::Hours;
 use super::judge::{Decide, judge};
 use super::{DeskError, Notice, names};
@@ -24,21 +25,6 @@ const TICK_AGAIN_MS: u64 = 1_000;
 const SLEEP_MAX: Duration = Duration::from_secs(30);
 /// Random ids tried before the desk gives up; each is taken with less than one chance in a million.
 const DRAWS_MAX: usize = 8;
-
-pub(super) enum Call {
-    Create {
-        by: Actor,
-        id: Option<SpaceId>,
-        draft: Draft,
-        answer: oneshot::Sender<Result<Arc<SpaceHandle>, DeskError>>,
-    },
-    Command {
-        space: SpaceId,
-        by: Actor,
-        command: Command,
-        answer: oneshot::Sender<Result<Vec<Recorded>, DeskError>>,
-    },
-}
 
 /// What the desk knows of a space beside its handle.
 struct Book {
@@ -123,6 +109,10 @@ impl Clerk {
                 command,
                 answer,
             } => drop(answer.send(self.command(&space, by, command).await)),
+            Call::Ready { answer } => {
+                let stored = self.store.try_writing().await.map_err(DeskError::Store);
+                drop(answer.send(stored));
+            }
         }
     }
 

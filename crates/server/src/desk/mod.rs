@@ -1,6 +1,7 @@
 //! The desk: the one task that owns a node's spaces. Commands come in by a bounded queue; accepted events are stored
 //! before anyone sees them; then snapshots, rings and stages follow.
 
+mod call;
 mod clerk;
 mod hours;
 mod judge;
@@ -17,7 +18,8 @@ use hustings_control::spaces::{Actor, Command, Recorded, Refusal, Space};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::timeout;
 
-use self::clerk::{Call, Clerk};
+use self::call::Call;
+use self::clerk::Clerk;
 use self::hours::Hours;
 use self::judge::Decide;
 use crate::clock::Clock;
@@ -131,6 +133,11 @@ impl Desk {
             answer,
         })
         .await
+    }
+
+    /// Comes through the same queue as commands: whether one would be answered now, and what came of it stored.
+    pub async fn ready(&self) -> Result<(), DeskError> {
+        self.ask(|answer| Call::Ready { answer }).await
     }
 
     /// The audit trail.

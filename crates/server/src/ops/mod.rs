@@ -3,15 +3,23 @@
 pub mod log;
 mod metrics;
 
+use std::error::Error as _;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use tokio::time::timeout;
 
 use crate::api::App;
 use crate::edge::EdgeMeter;
 use crate::shield::ShieldMeter;
+
+/// How long the desk may take to answer a question about its health: longer than the database waits for another writer,
+/// shorter than who asks will wait.
+const DESK_DEADLINE: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 struct Operator {
@@ -43,13 +51,27 @@ async fn scrape(State(operator): State<Operator>) -> impl IntoResponse {
     )
 }
 
-/// Ready: the desk answers and the disk takes recordings. A node that is not ready goes on carrying sound.
+/// Ready: the desk answers, its records can be written, and the disk takes recordings. This listener is bound last, so
+/// whoever hears its answer knows that the others are. A node that is not ready goes on carrying sound.
 async fn ready(State(operator): State<Operator>) -> (StatusCode, String) {
+    let mut troubles = String::new();
     if let Some(trouble) = operator.app.archive.trouble() {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("recordings: {trouble}\n"),
-        );
+        troubles.push_str(&format!("recordings: {trouble}\n"));
     }
-    (StatusCode::OK, "ready\n".to_owned())
+    match timeout(DESK_DEADLINE, operator.app.desk.ready()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            let why = error.source().map(|why| format!(" ({why})"));
+            troubles.push_str(&format!("desk: {error}{}\n", why.unwrap_or_default()));
+        }
+        Err(_) => troubles.push_str(&format!(
+            "desk: no answer within {} s\n",
+            DESK_DEADLINE.as_secs()
+        )),
+    }
+    if troubles.is_empty() {
+        (StatusCode::OK, "ready\n".to_owned())
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, troubles)
+    }
 }

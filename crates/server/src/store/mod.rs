@@ -107,6 +107,11 @@ impl Store {
         }
     }
 
+    /// Whether the disk takes records now: a write that changes nothing.
+    pub async fn try_writing(&self) -> Result<(), StoreError> {
+        within_deadline(schema::mark_again(&self.pool)).await
+    }
+
     /// Appends in one transaction; `expected` is the sequence of the last event before these.
     pub async fn append(
         &self,

@@ -40,4 +40,12 @@ pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     Ok(transaction.commit().await?)
 }
 
+/// Writes the newest mark again: a page of the file goes to the disk, and nothing is another than before.
+pub(super) async fn mark_again(pool: &SqlitePool) -> Result<(), StoreError> {
+    for mark in VERSION_MARKS.iter().rev().take(1) {
+        sqlx::query(*mark).execute(pool).await?;
+    }
+    Ok(())
+}
+
 const _: () = assert!(MIGRATIONS.len() == VERSION_MARKS.len());

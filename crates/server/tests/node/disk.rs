@@ -22,10 +22,12 @@ fn on_a_full_disk_the_sound_goes_on_and_everybody_concerned_is_told() {
     while filling.write_all(&[0; 4_096]).is_ok() {}
     let full = listener.at;
     until("the operator is told", || {
-        node.get(9090, "/readyz").starts_with("HTTP/1.1 503")
+        let ready = node.get(9090, "/readyz");
+        ready.starts_with("HTTP/1.1 503")
+            && ready.contains("recordings: ")
+            && ready.contains("No space left")
+            && ready.contains("desk: the records cannot be written now")
     });
-    let ready = node.get(9090, "/readyz");
-    assert!(ready.contains("No space left"), "{ready}");
     let metrics = node.get(9090, "/metrics");
     assert!(
         metrics.contains("hustings_recording_trouble 1"),

@@ -1,5 +1,6 @@
 //! The real binary, from outside: how it starts, what it says when it cannot, what it bears, how it ends.
 
+mod clock;
 mod disk;
 mod files;
 mod hear;
@@ -7,6 +8,7 @@ mod house;
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod ingest_peer;
+mod records;
 mod restart;
 mod start;
 mod stop;
