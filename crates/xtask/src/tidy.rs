@@ -20,7 +20,7 @@ const FILE_BYTES: u64 = 1_500_000;
 /// Files between norm and end, with the length they may have. The numbers only go down.
 const NAUGHTY: &[(&str, usize)] = &[
     ("crates/control/src/spaces/people.rs", 391),
-    ("crates/server/src/desk/clerk.rs", 407),
+    ("crates/server/src/desk/clerk.rs", 397),
 ];
 /// Functions that are too long, with the length they may have. The numbers only go down.
 const NAUGHTY_FUNCTIONS: &[(&str, &str, usize)] = &[
