@@ -1,10 +1,10 @@
 // The page of a space. What the server wrote stays the truth: when the phase changes, the main part is fetched anew and put in place.
 
-import { $, artwork, backoff, banner, data, el, icon, number, plural, say, sleep, text, toast } from "./util.js";
+import { $, artwork, backoff, banner, call, data, el, icon, number, plural, say, sleep, text, toast } from "./util.js";
 import { localise, moment } from "./times.js";
+import { Door } from "./door.js";
 import { Player } from "./player.js";
 import { show, latest } from "./roster.js";
-import { replay } from "./replay.js";
 import { hands } from "./hand.js";
 import { reactions, shown as reacted } from "./react.js";
 
@@ -13,9 +13,12 @@ const title = data.title;
 const audio = el("audio", { preload: "none" });
 audio.controls = false;
 document.body.append(audio);
-const player = new Player(audio, base);
+const door = new Door(base, data.space);
+const player = new Player(audio, base, door, data.hold);
 /** Set from a press on "Play it when it starts" to the start of the sound. */
 let armed = false;
+/** Set when the turn has come and the browser wants a press. */
+let asks = false;
 /** ms between two looks at state.json, when events do not come. */
 const POLL_MS = 5000;
 let part = null;
@@ -26,6 +29,16 @@ const running = () => phase() === "open" || phase() === "live";
 // ---- the Listen button -------------------------------------------------------------------------------------------
 
 let button = null;
+/** The view of the line, fetched by who comes into one: most never see it. */
+let line = null;
+const lineView = async () => {
+  try {
+    const { LineView } = await import("./line.js");
+    line ??= new LineView(door, { press: () => press(), leave: () => giveAway(), title });
+  } catch { return; /* the next change asks again */ }
+  render();
+  headline();
+};
 const face = (kind, name, words, symbol) => {
   if (!button) return;
   button.className = `listen ${kind}`;
@@ -54,20 +67,41 @@ const takeButton = () => {
 
 const press = () => {
   if (part?.speaking()) return;
+  asks = false;
   if (player.wanted || armed) { armed = false; player.stop(); return render(); }
   if (running()) player.start();
   else { armed = true; player.arm(); }
   render();
 };
 
+/** Without a press no sound may begin in most browsers. Then the place is kept, and the page says so. */
+const onTurn = async () => {
+  if (player.wanted || !running()) return;
+  asks = !await player.may();
+  if (!asks && !player.wanted && door.state === "turn") player.start();
+  render();
+  headline();
+};
+const giveAway = () => {
+  asks = false;
+  player.stop();
+  door.leave();
+  toast("Your place goes to the next. You can come again at any time.");
+};
+door.addEventListener("turn", onTurn);
+door.addEventListener("gone", () => look());
+door.addEventListener("change", () => { if (door.line && !line) lineView(); render(); headline(); watch(); });
+
 let retryAt = 0;
 const render = () => {
+  line?.render({ pressed: player.wanted, asks });
   if (!button) return;
   const music = latest()?.music || phase() === "open";
   const behind = player.behind();
   if (part?.speaking()) return face("playing quiet", "You are on stage", "You hear the others as they speak.", "mic");
   switch (player.state) {
     case "armed": return face("waiting", "It starts by itself", "Keep this page open. Press to take it back.", "wait");
+    case "line":
     case "starting": return face("waiting", "Starting", "The sound is on its way.", "wait");
     case "playing":
       return music && phase() === "open"
@@ -92,7 +126,9 @@ const retryWords = () => {
 
 player.addEventListener("state", ({ detail }) => {
   if (detail.retryIn) retryAt = Date.now() + detail.retryIn;
-  if (detail.state === "playing") { armed = false; say("You are listening."); }
+  if (detail.state === "playing") { armed = asks = false; say("You are listening."); }
+  // Refused where it seemed to be allowed: the seat is free again, and the press brings it back.
+  if (detail.state === "blocked" && door.line) asks = true;
   banner("net", detail.state === "finding" ? { kind: "wait", icon: "wait", head: "Finding the sound again.", more: "Your connection dropped. Nothing to press." }
     : detail.state === "offline" ? { kind: "wait", icon: "wait", head: "You are offline.", more: "We try again by ourselves." } : null);
   if ($("sound")) $("sound").hidden = !player.wanted;
@@ -139,25 +175,29 @@ const change = async (to) => {
   } catch { /* the next word of the roster brings it again */ } finally {
     changing = false;
   }
-  if (!running()) { if (player.wanted) player.stop(); } else if (armed) player.start();
+  if (!running()) { if (player.wanted) player.stop(); door.leave(); } else if (armed) player.start();
   if (phase() === "cancelled" || phase() === "ended") armed = false;
   if (latest()) take(latest());
 };
 
 let events = null, polling = null;
+/** Seconds between two looks that the server asks for while events are shed; 0 when they are not. */
+let shed = 0;
 /** Who plays has the roster in the sound. Who does not, has it from events, and when these are full from state.json. */
 const watch = () => {
-  const over = phase() === "cancelled" || phase() === "replay";
+  // In line the page sleeps: whoever waits asks for nothing but how far the line is.
+  const over = phase() === "cancelled" || phase() === "replay" || door.waits;
   const inside = player.wanted && player.state === "playing" && player.behind() !== null;
   if (over || inside || document.hidden) {
     events?.close();
     events = null;
     polling?.abort();
     polling = null;
+    banner("shed", null);
     return;
   }
   if (events || polling) return;
-  if (!globalThis.EventSource) return poll();
+  if (!globalThis.EventSource || shed) return poll();
   events = new EventSource(`${base}/events`);
   events.onmessage = ({ data: json }) => { if (!(player.wanted && player.behind() !== null)) try { take(JSON.parse(json)); } catch { /* half a message */ } };
   events.onerror = () => {
@@ -172,16 +212,20 @@ const poll = async () => {
   polling = mine;
   for (let attempt = 0; !mine.signal.aborted; attempt += 1) {
     await look();
-    await sleep(POLL_MS * (0.8 + Math.random() * 0.4), mine.signal);
-    // Now and then it is worth asking for events again.
-    if (attempt >= 6 && !mine.signal.aborted) { mine.abort(); polling = null; return watch(); }
+    banner("shed", shed && !mine.signal.aborted ? { icon: "info", head: "", more: `Names and hands are updated every ${plural(shed, "second")} for now, so that the sound has room.` } : null);
+    await sleep((shed * 1000 || POLL_MS) * (0.8 + Math.random() * 0.4), mine.signal);
+    // Now and then it is worth asking for events again, but not while they are shed.
+    if (attempt >= 6 && !shed && !mine.signal.aborted) { mine.abort(); polling = null; return watch(); }
   }
 };
 
 const look = async () => {
   try {
     const answer = await fetch(`${base}/state.json`);
-    if (answer.ok) take(await answer.json());
+    if (!answer.ok) return;
+    const state = await answer.json();
+    shed = Math.min(60, Number(state.poll_s) || 0);
+    take(state);
   } catch { /* asked again */ }
 };
 
@@ -214,7 +258,7 @@ const countdown = () => {
 const headline = () => {
   const starts = Number($("view")?.dataset.starts);
   const roster = latest();
-  const state = part?.title()
+  const state = part?.title() ?? line?.headline(asks)
     ?? (player.state === "finding" || player.state === "offline" ? "Finding the sound"
       : player.state === "blocked" ? "Press to hear"
         : phase() === "live" ? (roster?.hostLost ? "Hold on" : "Live")
@@ -227,7 +271,7 @@ const headline = () => {
 
 const bind = () => {
   localise($("view"));
-  if (phase() === "replay") { button = null; player.stop(); replay(audio, title); }
+  if (phase() === "replay") { button = null; player.stop(); import("./replay.js").then(({ replay }) => replay(audio, title)); }
   else takeButton();
   for (const copy of document.querySelectorAll("[data-do=copy]")) {
     copy.hidden = !navigator.clipboard;
@@ -240,10 +284,31 @@ const bind = () => {
   if ($("sound")) $("sound").hidden = !player.wanted;
   reactions(base);
   part = running() ? hands(player, part) : (part?.leave(), null);
+  keepPlace();
   render();
   countdown();
   headline();
-  watch();
+  // Events wait until it is known whether there is a line: a crowd at the door must not ask for both.
+  if (running() && !door.waits && door.state === "out") door.look().finally(watch); else watch();
+};
+
+/** A right to be first at the start, before it starts. */
+const keepPlace = () => {
+  const ask = $("rsvp");
+  if (!ask) return;
+  const shown = () => {
+    ask.hidden = door.invited;
+    $("rsvp-kept").hidden = !door.invited;
+  };
+  ask.addEventListener("click", async () => {
+    try {
+      await door.invite(call);
+      say("A place is kept for you.");
+    } catch (error) { toast(error.message); }
+    shown();
+    if (door.invited) $("rsvp-kept").focus();
+  });
+  shown();
 };
 
 if ("mediaSession" in navigator && phase() !== "replay") {
@@ -255,4 +320,4 @@ setInterval(() => { countdown(); render(); headline(); }, 500);
 document.addEventListener("visibilitychange", watch);
 bind();
 // For tests and for the curious: the player's own figures.
-globalThis.hustings = { player, audio, latest, number, backoff };
+globalThis.hustings = { player, door, audio, latest, number, backoff };

@@ -16,6 +16,8 @@ const EVEN_FAST = 1.002, EVEN_SLOW = 0.998;
 /** Seconds above the target at which the even pace turns. */
 const TURN_AT = 0.1;
 const LOOK_MS = 100;
+/** ms in which a browser that refuses to begin without a press says so. */
+const ALLOWED_MS = 250;
 /** Asides that wait for their sound to be heard; when there are more, the oldest are let go. */
 const ASIDES_MAX = 500;
 /** Bytes that wait to be appended; more means that the element does not take sound, and it is set up anew. */
@@ -39,7 +41,8 @@ const choose = () => {
 };
 
 /**
- * States: idle, armed (a press was given, waits for the doors), starting, playing, finding, offline, blocked, unplayable.
+ * States: idle, armed (a press was given, waits for the doors), line (waits for its turn), starting, playing, finding, offline,
+ * blocked, unplayable.
  * Events (CustomEvent): state {state, retryIn}, roster (detail: the roster, when its sound is heard), gone (the space may have ended).
  */
 export class Player extends EventTarget {
@@ -61,14 +64,30 @@ export class Player extends EventTarget {
   #roster = null;
   #timer = 0;
   #hush = null;
+  /** From a start to its stop. */
+  #life = null;
+  #door;
+  #music;
+  #holding = false;
 
-  constructor(audio, base) {
+  /** `music` is a file that is played while the turn is still to come. */
+  constructor(audio, base, door, music) {
     super();
     this.#audio = audio;
     this.#base = base;
-    audio.addEventListener("playing", () => this.wanted && this.#to("playing"));
-    audio.addEventListener("error", () => this.#media ? this.#anew() : this.wanted && this.#plainFailed());
-    audio.addEventListener("ended", () => !this.#media && this.wanted && this.#plainFailed());
+    this.#door = door;
+    this.#music = music;
+    audio.addEventListener("playing", () => {
+      if (!this.wanted || this.#holding) return;
+      if (!this.#format && door.state !== "in") door.inside();
+      this.#to("playing");
+    });
+    audio.addEventListener("error", () => {
+      // Music that this browser does not play is no loss: the turn comes all the same.
+      if (this.#holding) return;
+      if (this.#media) this.#anew(); else if (this.wanted) this.#plainFailed();
+    });
+    audio.addEventListener("ended", () => !this.#media && !this.#holding && this.wanted && this.#plainFailed());
     addEventListener("online", () => this.wanted && this.state !== "playing" && this.#hush?.abort());
     addEventListener("offline", () => this.wanted && this.state === "finding" && this.#to("offline"));
   }
@@ -79,25 +98,43 @@ export class Player extends EventTarget {
     this.#to("armed");
   }
 
+  /** Whether this browser lets sound begin now, without a further press. */
+  async may() {
+    if (this.wanted || this.state === "armed") return true;
+    const policy = navigator.getAutoplayPolicy?.(this.#audio);
+    if (policy) return policy === "allowed";
+    if (!this.#format) return Boolean(navigator.userActivation?.hasBeenActive);
+    this.#open(false);
+    const refused = this.#audio.play().then(() => false, (error) => error.name === "NotAllowedError");
+    const allowed = !await Promise.race([refused, sleep(ALLOWED_MS).then(() => false)]);
+    if (!allowed) this.#close();
+    return allowed;
+  }
+
   /** Within a press, or after `arm`. */
   start() {
     if (this.wanted) return;
     this.wanted = true;
+    this.#life = new AbortController();
     this.#attempt = 0;
     this.#to("starting");
-    if (!this.#format) return this.#plain();
-    if (!this.#media) this.#open();
+    // Within the press: it is what lets the sound begin by itself on the turn.
+    if (this.#door.waits) this.#hold();
+    if (!this.#format) return this.#plainly();
+    if (!this.#door.waits && !this.#media) this.#open();
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
-    this.#run();
+    this.#run(this.#life.signal);
   }
 
   /** Ends the GET: the seat is free for somebody else. */
   stop() {
     this.wanted = false;
+    this.#life?.abort();
     clearInterval(this.#timer);
     this.#abort?.abort();
     this.#hush?.abort();
     this.#close();
+    this.#door.left();
     this.#to("idle");
   }
 
@@ -114,8 +151,9 @@ export class Player extends EventTarget {
     this.dispatchEvent(new CustomEvent("state", { detail: { state, ...more } }));
   }
 
-  #open() {
+  #open(play = true) {
     if (!this.#format) return;
+    this.#silence();
     const media = new this.#format.Source();
     this.#media = media;
     this.#buffer = null;
@@ -135,10 +173,41 @@ export class Player extends EventTarget {
       this.#append();
     }, { once: true });
     this.#audio.src = URL.createObjectURL(media);
+    if (play) this.#play();
+  }
+
+  /** Quiet music from a file: it keeps a phone awake, and whoever hears it knows that sound works. */
+  #hold() {
+    if (this.#holding) return;
+    this.#close();
+    if (!this.#audio.canPlayType("audio/ogg; codecs=opus")) return;
+    this.#holding = true;
+    this.#audio.loop = true;
+    this.#audio.src = this.#music;
     this.#play();
   }
 
+  #silence() {
+    this.#holding = false;
+    this.#audio.loop = false;
+  }
+
+  /** Waits in line. True when it is worth asking for the sound. */
+  async #turn(life) {
+    this.#to("line");
+    this.#hold();
+    const came = await this.#door.pass();
+    if (life.aborted) return false;
+    if (!came) { this.stop(); return false; }
+    this.#attempt = 0;
+    this.#to("starting");
+    this.#silence();
+    if (this.#format) this.#open();
+    return true;
+  }
+
   #close() {
+    this.#silence();
     this.#media = null;
     this.#buffer = null;
     this.#queue = [];
@@ -161,15 +230,16 @@ export class Player extends EventTarget {
     this.#open();
   }
 
-  async #run() {
-    while (this.wanted) {
+  async #run(life) {
+    while (!life.aborted) {
+      if (this.#door.waits && !await this.#turn(life)) return;
       const abort = new AbortController();
       this.#abort = abort;
       let silent = setTimeout(() => abort.abort(), SILENT_MS);
       let status = 0, retryAfter = 0;
       try {
         // With the page's own credentials: a browser keeps connections without them apart, and would open another one here.
-        const answer = await fetch(`${this.#base}/${this.#format.path}?burst=short`, { signal: abort.signal, cache: "no-store" });
+        const answer = await fetch(`${this.#base}/${this.#format.path}?burst=short&${this.#door.query()}`, { signal: abort.signal, cache: "no-store" });
         status = answer.status;
         retryAfter = Number(answer.headers.get("retry-after")) || 0;
         if (answer.ok) {
@@ -183,6 +253,7 @@ export class Player extends EventTarget {
             silent = setTimeout(() => abort.abort(), SILENT_MS);
             const { media, asides } = splitter.push(value);
             if (media.length) {
+              if (this.#door.state !== "in") this.#door.inside();
               this.#attempt = 0;
               this.#push(media);
             }
@@ -192,7 +263,9 @@ export class Player extends EventTarget {
       } catch { /* told below: every end is the same to the listener */ }
       clearTimeout(silent);
       abort.abort();
-      if (!this.wanted) return;
+      if (life.aborted) return;
+      if (status === 503 && await this.#refused(life)) continue;
+      if (life.aborted) return;
       // What is in store goes on sounding; only then it is called lost.
       if (status === 404 || status === 409 || status === 410 || status === 200) this.dispatchEvent(new Event("gone"));
       const wait = Math.max(backoff(this.#attempt), Math.min(retryAfter, 60) * 1000 * (1 + Math.random() * 0.3));
@@ -202,6 +275,17 @@ export class Player extends EventTarget {
       this.#hush = new AbortController();
       await sleep(wait, this.#hush.signal);
     }
+  }
+
+  /** Asks the door why. True when the turn has come; false when it was not the door that refused, or would again. */
+  async #refused(life) {
+    const asked = this.#door.pass();
+    await Promise.race([asked, new Promise((told) => this.#door.addEventListener("change", told, { once: true }))]);
+    if (life.aborted) return false;
+    if (this.#door.state === "wait") return this.#turn(life);
+    const came = await asked && this.#door.holdsTicket && !this.#attempt && !life.aborted;
+    if (came) this.#attempt = 1;
+    return came;
   }
 
   #store() {
@@ -315,8 +399,14 @@ export class Player extends EventTarget {
     if (due) this.dispatchEvent(new CustomEvent("roster", { detail: this.#roster }));
   }
 
+  async #plainly() {
+    if (this.#door.waits && !await this.#turn(this.#life.signal)) return;
+    this.#plain();
+  }
+
   #plain() {
-    this.#audio.src = `${this.#base}/live.ogg?at=${Date.now()}`;
+    this.#silence();
+    this.#audio.src = `${this.#base}/live.ogg?at=${Date.now()}&${this.#door.query()}`;
     this.#audio.play()?.catch((error) => {
       if (error.name === "NotAllowedError") { this.stop(); this.#to("blocked"); }
     });
@@ -325,11 +415,16 @@ export class Player extends EventTarget {
   async #plainFailed() {
     if (this.#audio.error?.code === 4 && !this.#audio.canPlayType('audio/ogg; codecs="opus"')) { this.stop(); return this.#to("unplayable"); }
     this.dispatchEvent(new Event("gone"));
+    // An element does not tell why it got no sound: the door does.
+    const { signal } = this.#life;
+    const came = await this.#refused(signal);
+    if (signal.aborted) return;
+    if (came) return this.#plain();
     const wait = backoff(this.#attempt);
     this.#attempt += 1;
     this.#to(navigator.onLine ? "finding" : "offline", { retryIn: wait });
     this.#hush = new AbortController();
     await sleep(wait, this.#hush.signal);
-    if (this.wanted) this.#plain();
+    if (!signal.aborted) this.#plain();
   }
 }

@@ -209,18 +209,45 @@ mod tests {
         assert!(!proof.solves(b"short", 800) && Proof::read(b"short").is_none());
     }
 
-    /// The vector that a solver in another language is checked against.
+    /// The vectors that a solver in another language is checked against: `tests/browser/line.mjs` reads the same file.
     #[test]
-    fn the_hash_is_blake3() {
-        let challenge = std::array::from_fn(|at| at as u8);
-        let mut message: Vec<u8> = (0..16).collect();
-        message.extend([3, 0, 0, 0, 0xd2, 4, 0, 0]);
-        let hash = blake3::hash(&message);
-        assert_eq!(
-            value(&challenge, 3, 1_234).to_le_bytes(),
-            hash.as_bytes()[..4]
-        );
-        assert_eq!(value(&challenge, 3, 1_234), 2_965_544_922);
+    fn the_hash_and_the_form_of_a_solution_are_as_written_down() {
+        #[derive(serde::Deserialize)]
+        struct Vectors {
+            hashes: Vec<Hash>,
+            puzzles: Vec<Solved>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Hash {
+            challenge: String,
+            part: u32,
+            nonce: u32,
+            value: u32,
+        }
+        #[derive(serde::Deserialize)]
+        struct Solved {
+            puzzle: String,
+            tries: u32,
+            from: u32,
+            solution: String,
+        }
+        let vectors: Vectors = serde_json::from_str(include_str!("puzzle_vectors.json")).unwrap();
+        assert!(vectors.hashes.len() > 2 && vectors.puzzles.len() > 1);
+        for one in vectors.hashes {
+            let digit = |at| u8::from_str_radix(&one.challenge[at..at + 2], 16).unwrap();
+            let challenge: [u8; 16] = std::array::from_fn(|byte| digit(2 * byte));
+            let mut message = challenge.to_vec();
+            message.extend(one.part.to_le_bytes());
+            message.extend(one.nonce.to_le_bytes());
+            let hash = blake3::hash(&message);
+            let bytes = one.value.to_le_bytes();
+            assert_eq!(bytes, hash.as_bytes()[..4], "BLAKE3");
+            assert_eq!(value(&challenge, one.part, one.nonce), one.value);
+        }
+        for one in vectors.puzzles {
+            let solution = solve(one.puzzle.as_bytes(), one.tries, one.from, 0).unwrap();
+            assert_eq!(&solution.as_bytes()[TOKEN_CHARS..], one.solution.as_bytes());
+        }
     }
 
     #[test]

@@ -6,11 +6,13 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use axum::extract::Path;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+use super::replay::{Wanted, parse_range};
 
 const FOREVER: &str = "public, max-age=31536000, immutable";
 const CSS: &str = "text/css; charset=utf-8";
@@ -31,6 +33,9 @@ const FILES: &[(&str, &str, &str)] = embed! {
     "util.js", "js/util.js", JS;
     "times.js", "js/times.js", JS;
     "demux.js", "js/demux.js", JS;
+    "worker-effort.js", "js/worker-effort.js", JS;
+    "door.js", "js/door.js", JS;
+    "line.js", "js/line.js", JS;
     "player.js", "js/player.js", JS;
     "roster.js", "js/roster.js", JS;
     "replay.js", "js/replay.js", JS;
@@ -47,6 +52,14 @@ const FILES: &[(&str, &str, &str)] = embed! {
     "stage.js", "js/stage.js", JS;
     "studio.js", "js/studio.js", JS;
 };
+
+/// What is played while somebody waits in line: the bundled hold music, quieter still. Long kept by caches, for in the worst
+/// minute everybody asks for it. Made by `music::hold_loop` at half its level, as Opus at 12 kbit/s.
+const HOLD: (&str, &[u8], &str) = (
+    "hold.ogg",
+    include_bytes!("../../../../web/hold.ogg"),
+    "audio/ogg; codecs=opus",
+);
 
 struct Asset {
     kind: &'static str,
@@ -93,6 +106,9 @@ fn answer(asset: &Asset, headers: &HeaderMap, keep: &'static str) -> Response {
         (header::VARY, "accept-encoding"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     ];
+    if asset.gzip.is_empty() {
+        return sound(asset, common, headers);
+    }
     if takes_gzip(headers) {
         (
             common,
@@ -102,6 +118,31 @@ fn answer(asset: &Asset, headers: &HeaderMap, keep: &'static str) -> Response {
             .into_response()
     } else {
         (common, asset.plain.clone()).into_response()
+    }
+}
+
+/// Safari plays nothing without ranges.
+fn sound(asset: &Asset, common: [(HeaderName, &'static str); 4], headers: &HeaderMap) -> Response {
+    let length = asset.plain.len() as u64;
+    let ranges = [(header::ACCEPT_RANGES, "bytes")];
+    let asked = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
+    match asked.map_or(Wanted::All, |range| parse_range(range, length)) {
+        Wanted::All => (common, ranges, asset.plain.clone()).into_response(),
+        Wanted::Part(first, last) => {
+            let range = [(
+                header::CONTENT_RANGE,
+                format!("bytes {first}-{last}/{length}"),
+            )];
+            // Both lie within the file, which is in memory.
+            let part = asset.plain.slice(first as usize..=last as usize);
+            (StatusCode::PARTIAL_CONTENT, common, ranges, range, part).into_response()
+        }
+        Wanted::Nothing => {
+            let range = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
+            (StatusCode::RANGE_NOT_SATISFIABLE, common, range).into_response()
+        }
     }
 }
 
@@ -145,6 +186,11 @@ fn build() -> Assets {
         );
         names.insert(name, hashed);
     }
+    let (name, bytes, kind) = HOLD;
+    let hashed = format!("hold.{}.ogg", &blake3::hash(bytes).to_hex()[..12]);
+    let (plain, gzip) = (Bytes::from_static(bytes), Bytes::new());
+    files.insert(hashed.clone(), Asset { kind, plain, gzip });
+    names.insert(name, hashed);
     Assets { names, files }
 }
 
@@ -184,6 +230,7 @@ mod tests {
             "util.js",
             "times.js",
             "demux.js",
+            "door.js",
             "player.js",
             "roster.js",
             "listen.js",
@@ -191,7 +238,6 @@ mod tests {
             "speak.js",
             "mic.js",
             "whip.js",
-            "replay.js",
             "react.js",
         ];
         let size: usize = before
@@ -199,6 +245,44 @@ mod tests {
             .map(|name| assets.files[&assets.names[name]].gzip.len())
             .sum();
         assert!(size < BEFORE_SOUND_MAX, "{size} bytes");
+    }
+
+    #[test]
+    fn the_music_of_the_line_is_the_bundled_loop_in_few_bytes() {
+        let file = HOLD.1;
+        assert!(file.len() < 40_000, "{} bytes", file.len());
+        let heard = hustings_media::music::decode(file).unwrap();
+        let meant = hustings_media::music::hold_loop();
+        assert!(heard.len().abs_diff(meant.len()) < 4_800, "{}", heard.len());
+        // Loudness of each tenth of a second: the codec keeps it, whatever it does to the waves.
+        let loud = |pcm: &[f32]| -> Vec<f32> {
+            let power = |part: &[f32]| part.iter().map(|x| x * x).sum::<f32>() / 4_800.0;
+            pcm.chunks_exact(4_800)
+                .map(|part| power(part).sqrt())
+                .collect()
+        };
+        let pairs: Vec<(f32, f32)> = loud(&heard).into_iter().zip(loud(&meant)).collect();
+        let near = pairs
+            .iter()
+            .filter(|(heard, meant)| (heard / meant - 0.5).abs() < 0.15);
+        assert!(near.count() * 10 > pairs.len() * 9, "{pairs:?}");
+    }
+
+    #[test]
+    fn the_music_of_the_line_comes_in_parts_where_asked() {
+        let ask = |range: &str| {
+            let headers = HeaderMap::from_iter([(header::RANGE, range.parse().unwrap())]);
+            answer(&ASSETS.files[&ASSETS.names["hold.ogg"]], &headers, FOREVER)
+        };
+        let part = ask("bytes=100-199");
+        assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+        let range = part.headers()[header::CONTENT_RANGE].to_str().unwrap();
+        assert_eq!(range, format!("bytes 100-199/{}", HOLD.1.len()));
+        assert_eq!(part.headers()[header::CACHE_CONTROL], FOREVER);
+        assert_eq!(
+            ask("bytes=900000-").status(),
+            StatusCode::RANGE_NOT_SATISFIABLE
+        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) const OWN: &str = "private, no-store";
 
 pub(super) fn respond(page: Page<'_>, serve: &Serve<'_>) -> Response {
     let policy = format!(
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: mediastream:; connect-src 'self' {}; \
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: mediastream:; connect-src 'self' {}; \
          base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         serve.connect
     );

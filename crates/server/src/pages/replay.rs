@@ -235,7 +235,7 @@ fn missing(sentence: &'static str) -> Response {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+pub(super) enum Wanted {
     All,
     /// First and last byte.
     Part(u64, u64),
@@ -243,7 +243,7 @@ enum Wanted {
 }
 
 /// One range of bytes (RFC 9110, section 14). Several ranges, other units and what cannot be read are answered with the whole.
-fn parse_range(text: &str, length: u64) -> Wanted {
+pub(super) fn parse_range(text: &str, length: u64) -> Wanted {
     let Some((first, last)) = text
         .trim()
         .strip_prefix("bytes=")

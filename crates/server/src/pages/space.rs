@@ -9,7 +9,7 @@ use maud::{Markup, html};
 
 use super::frame::{self, CROWD_CACHE, Page, Serve, icon};
 use super::words::{As, moment, number, title_moment};
-use super::{home, parts, replay};
+use super::{assets, home, parts, replay};
 use crate::api::App;
 use crate::live::SpaceHandle;
 
@@ -59,13 +59,14 @@ pub(super) async fn show(app: &App, handle: &SpaceHandle) -> Response {
         scripts: &["listen.js"],
         icons: &[
             "play", "pause", "sound", "soundoff", "date", "link", "hand", "mic", "micoff", "wait",
-            "alert", "info", "save", "music", "cross", "clap", "check",
+            "alert", "info", "save", "music", "cross", "clap", "check", "phone",
         ],
         refresh: matches!(space.phase, Phase::Posted).then_some(REFRESH_S),
         data: vec![
             ("space", space.id.to_string()),
             ("title", space.title.clone()),
             ("stage", app.stage_url.to_string()),
+            ("hold", assets::href("hold.ogg")),
         ],
         main,
         after: parts::deck(),
@@ -142,6 +143,12 @@ fn posted(space: &Space, now: UnixMillis) -> Markup {
                     button class="listen" id="listen" type="button" hidden {
                         span class="eye" { (icon("sound")) }
                         span { b { "Play it when it starts" } small { "Press once and keep this page open." } }
+                    }
+                    @if space.starts_at.is_some() {
+                        div class="stack tight" {
+                            div class="btns" { button class="btn" id="rsvp" type="button" hidden { (icon("check")) "Keep a place for me" } }
+                            p class="small soft" id="rsvp-kept" tabindex="-1" hidden { b { "A place is kept for you" } " on this device. If more people come than this server carries, you are among the first to come in." }
+                        }
                     }
                     noscript { p class="small soft" { "This page looks again every " (REFRESH_S) " seconds, and then shows the sound." } }
                     (share(space))

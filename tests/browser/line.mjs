@@ -1,0 +1,166 @@
+// The line: more people than seats. Pages with and without script wait by themselves, keep their places, and sound begins by itself.
+
+import { readFileSync } from "node:fs";
+import { request } from "node:http";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { solve, value } from "../../web/js/worker-effort.js";
+import { barriers, openChromium, openFirefox, openSpeakers } from "./browsers.mjs";
+import { until } from "./house.mjs";
+import { DESK, errors, finish, house, listen, open, settled, test, watched, words } from "./suite.mjs";
+
+const shots = process.env.SHOTS ?? "target/shots";
+/** Few enough to be filled by sockets, and enough that one listener is no rush to the door. */
+const SEATS = 60;
+const SMALL = { width: 360, height: 740 }, LARGE = { width: 1280, height: 800 };
+const url = (id = "demo") => `${house.public}/s/${id}`;
+let crowd, strict, firefox, speakers, page;
+
+/** A listener that is nothing but a socket, from a prefix of its own: it has its seat as long as it is open. */
+const sit = async (from, right = "") => {
+  const socket = connect({ port: house.listen, host: "127.0.0.1", localAddress: `127.7.${from}.1` });
+  let got = "";
+  socket.on("error", () => {});
+  socket.on("data", (bytes) => { if (got.length < 200) got += bytes.toString("latin1"); });
+  socket.write(`GET /s/demo/live.ogg?burst=short${right} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n`);
+  await until("an answer", () => got.includes("\r\n\r\n"));
+  return { socket, status: Number(got.slice(9, 12)), leave: () => socket.destroy() };
+};
+const knock = (from, show) => new Promise((done, failed) => {
+  const asking = request({ port: house.listen, host: "127.0.0.1", localAddress: `127.7.${from}.1`, method: "POST", path: "/s/demo/knock", headers: { "content-type": "application/json" }, agent: false }, (answer) => {
+    let text = "";
+    answer.on("data", (part) => { text += part; });
+    answer.on("end", () => done(JSON.parse(text)));
+  });
+  asking.on("error", failed);
+  asking.end(JSON.stringify(show ? { ask: "right", show } : { ask: "right" }));
+});
+let seated = [];
+/** Takes one seat after the other, by the line where it must be, until none is left. */
+const fill = async () => {
+  const take = async (from) => {
+    let said = await knock(from), place = said.place;
+    for (let tries = 0; tries < 40 && said.verdict === "wait"; tries += 1) {
+      await new Promise((go) => setTimeout(go, 300));
+      said = await knock(from, place);
+      place = said.place ?? place;
+    }
+    if (said.verdict !== "enter") return;
+    const one = await sit(from, said.ticket ? `&t=${said.ticket}` : "");
+    if (one.status === 200) seated.push(one); else one.leave();
+  };
+  // More come than there are seats: what the lanes keep back for others is not theirs, and they give up.
+  await Promise.all([...Array(SEATS + 10).keys()].map(take));
+  if (seated.length < SEATS / 2) throw new Error(`only ${seated.length} of ${SEATS} seats were taken`);
+  await until("a storm", async () => (await serving()).mode === "storm");
+};
+const empty = () => { for (const one of seated.splice(0)) one.leave(); };
+const serving = async () => (await fetch(`${url()}/serving.json`)).json();
+const plays = (of, ms = 20000) => until("the sound", () => of.evaluate(() => globalThis.hustings.player.state === "playing" && globalThis.hustings.audio.currentTime > 0), ms);
+const doorOf = (of) => of.evaluate(() => ({ state: globalThis.hustings.door.state, line: globalThis.hustings.door.line, player: globalThis.hustings.player.state }));
+const inLine = async (of) => {
+  await until("the line", async () => (await doorOf(of)).state === "wait");
+  await words(of, "#line-h", "You are in line");
+};
+const look = async (of, name) => {
+  const wrong = [];
+  for (const [size, viewport] of [["360", SMALL], ["1280", LARGE]]) {
+    for (const colorScheme of ["light", "dark"]) {
+      await of.setViewportSize(viewport);
+      await of.emulateMedia({ colorScheme });
+      await settled(of);
+      await of.screenshot({ path: join(shots, `${name}-${colorScheme}-${size}.png`), fullPage: true });
+      wrong.push(...(await barriers(of)).map((one) => `${size} ${colorScheme}: ${one}`));
+      const over = await of.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      if (over > 0) wrong.push(`${over} px wider than ${size}`);
+    }
+  }
+  await of.setViewportSize(DESK);
+  await of.emulateMedia({ colorScheme: "light" });
+  if (wrong.length) throw new Error(wrong.join("\n"));
+};
+
+await test("the short sum is the same in the page's worker and in the server", () => {
+  const { hashes, puzzles } = JSON.parse(readFileSync(new URL("../../crates/control/src/gate/puzzle_vectors.json", import.meta.url), "utf8"));
+  for (const { challenge, part, nonce, value: wanted } of hashes) {
+    const message = new Int32Array(16);
+    const bytes = Buffer.from(challenge, "hex");
+    for (let i = 0; i < 4; i += 1) message[i] = bytes.readInt32LE(i * 4);
+    message[4] = part;
+    message[5] = nonce;
+    if (value(message) !== wanted) throw new Error(`${challenge} ${part} ${nonce}: ${value(message)}, not ${wanted}`);
+  }
+  for (const { puzzle, tries, from, solution } of puzzles) if (solve(puzzle, tries, from, () => 0) !== solution) throw new Error(`another solution of ${puzzle}`);
+});
+await test("a node with few seats, and browsers", async () => {
+  await house.start("--demo", "--seats", String(SEATS));
+  [crowd, strict] = await Promise.all([openChromium(), chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true,
+    args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=document-user-activation-required"] })]);
+  speakers = await openSpeakers();
+  firefox = await openFirefox(speakers.env);
+  await until("the demo's sound", async () => { const one = await sit(200); one.leave(); return one.status === 200; });
+}, { needed: true });
+
+await test("in calm a press plays at once, and the page gets the right to come back", async () => {
+  // A space of its own: the other's door must not remember that somebody of this prefix was inside.
+  await house.api("POST", "/spaces", { id: "calm", title: "Nobody waits here" });
+  await house.api("POST", "/spaces/calm/open");
+  watched.page = page = await open(crowd, url("calm"));
+  await until("the music", async () => (await fetch(`${url("calm")}/live.ogg`, { signal: AbortSignal.timeout(500) })).ok);
+  await listen(page);
+  await plays(page);
+  if ((await doorOf(page)).state !== "in") throw new Error("the door does not know");
+  await until("the right to come back", () => page.evaluate(() => { dispatchEvent(new PageTransitionEvent("pagehide")); return Boolean(JSON.parse(sessionStorage.getItem("hustings-back-calm"))?.token); }));
+  await page.context().close();
+  await until("an empty room", async () => await house.metric("hustings_listeners") === 0);
+}, { needed: true });
+
+await test("seats are taken: a page without a press goes to the line, and its place is a number", async () => {
+  await fill();
+  watched.page = page = await open(crowd, url());
+  await inLine(page);
+  await words(page, "#arm", "Sound on my turn");
+  await words(page, ".rail .now", "you are in line");
+  await until("the title", async () => (await page.title()).startsWith("You are in line"));
+  await look(page, "line");
+}, { needed: true });
+await test("a reload keeps the place", async () => {
+  const before = await page.evaluate(() => localStorage.getItem("hustings-line-demo"));
+  const { line: { position } } = await doorOf(page);
+  if (!before) throw new Error("no place is kept");
+  await page.reload();
+  await inLine(page);
+  const { line: after } = await doorOf(page);
+  if (JSON.parse(await page.evaluate(() => localStorage.getItem("hustings-line-demo"))).token !== JSON.parse(before).token || after.position > position) throw new Error(`from ${position} to ${after.position}`);
+});
+await test("a second tab has a place of its own", async () => {
+  const second = await page.context().newPage();
+  await second.goto(url());
+  await inLine(second);
+  const [mine, other] = await Promise.all([page, second].map(async (of) => of.evaluate(() => sessionStorage.getItem("hustings-line-demo") ?? localStorage.getItem("hustings-line-demo"))));
+  if (!mine || !other || JSON.parse(mine).token === JSON.parse(other).token) throw new Error("both tabs have one place");
+  await second.close();
+});
+await test("a press plays quiet music from a file that caches keep, and the line goes on", async () => {
+  const asked = [];
+  page.on("response", (response) => { if (/hold\./.test(response.url())) asked.push(response.headers()["cache-control"]); });
+  await page.click("#arm");
+  await words(page, "#arm", "It starts by itself");
+  await until("the music", () => page.evaluate(() => /hold\.[0-9a-f]+\.ogg$/.test(globalThis.hustings.audio.src) && globalThis.hustings.audio.currentTime > 0.5));
+  if (!asked.length || asked.some((one) => !/max-age=31536000, immutable/.test(one))) throw new Error(`kept as ${asked}`);
+  await inLine(page);
+});
+await test("seats come free: from line to sound by itself, and few questions were asked", async () => {
+  let questions = 0;
+  page.on("request", (request) => { if (/knock|serving/.test(request.url())) questions += 1; });
+  empty();
+  await plays(page, 40000);
+  await until("the page of the space", async () => !await page.locator("#line").count() && await page.locator("#listen").isVisible());
+  await words(page, "#listen", "You are listening");
+  if (questions > 8) throw new Error(`${questions} questions`);
+}, { needed: true });
+
+await test("no page broke a rule of its own", () => { if (errors.length) throw new Error([...new Set(errors)].join("\n")); });
+
+await finish(crowd, strict, firefox, speakers);
