@@ -11,15 +11,11 @@ use crate::page::Page;
 use crate::time::Now;
 
 pub use super::cadence::{Cadence, CadenceBounds};
-pub use super::sink::{Leave, Sink};
+pub use super::sink::{Leave, RingKey, Sink};
 
 /// Key of a listener in its shard: a slot number, given to somebody else after the listener has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerKey(pub usize);
-
-/// Index of a ring that the shard knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RingKey(pub u32);
 
 /// What one sweep did. Counts, so that the shell can measure its cost per listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

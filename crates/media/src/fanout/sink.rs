@@ -25,3 +25,7 @@ pub enum Leave {
     /// The shell took it out.
     Removed,
 }
+
+/// Index of a ring that the shard knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RingKey(pub u32);

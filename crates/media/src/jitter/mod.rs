@@ -13,13 +13,24 @@ use self::transit::Transit;
 pub use self::transit::{DELAY_SAMPLES_MAX, DELAY_SAMPLES_MIN};
 use crate::limits::TICK_SAMPLES;
 use crate::opus::packet_samples;
-use crate::stage::SourcePacket;
 use crate::time::Now;
 
 /// Packets. What one source may have waiting: 320 ms even of the shortest packets, more than the largest delay. Further ahead is an absurd jump.
 pub const WINDOW_PACKETS: u64 = 128;
 /// Samples (2 s). A packet whose time is further off belongs to another clock: the sender began anew.
 const RESYNC_SAMPLES: i64 = 96_000;
+
+/// A packet as it came from its source.
+#[derive(Clone, Debug)]
+pub struct SourcePacket {
+    /// Extended by the receiver so that it never wraps.
+    pub sequence: u64,
+    /// RTP time, 48 kHz.
+    pub timestamp: u32,
+    pub opus: Bytes,
+    /// RFC 6464: -dBov, 0 loudest .. 127 silence, when the sender tells it.
+    pub level: Option<u8>,
+}
 
 /// What became of packets, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use self::bed::Music;
 use self::level::{decibels, energy};
 use self::mix::{Limiter, Tick, add};
 use self::seat::Seat;
+pub use crate::jitter::SourcePacket;
 use crate::jitter::{JitterCounts, samples_of};
 use crate::limits::{PROGRAM_BITRATE, STAGE_SEATS_MAX, TICK_SAMPLES};
 use crate::opus::{Encoder, SILENCE};
@@ -36,17 +37,6 @@ const SEATS_AND_LEAVING_MAX: usize = 2 * STAGE_SEATS_MAX;
 /// Who a source is, is none of the media plane's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceKey(pub u32);
-
-#[derive(Clone, Debug)]
-pub struct SourcePacket {
-    /// Extended by the receiver so that it never wraps.
-    pub sequence: u64,
-    /// RTP time, 48 kHz.
-    pub timestamp: u32,
-    pub opus: Bytes,
-    /// RFC 6464: -dBov, 0 loudest .. 127 silence, when the sender tells it.
-    pub level: Option<u8>,
-}
 
 /// What plays when nobody is on stage or before the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
