@@ -7,6 +7,7 @@ mod frame;
 mod home;
 mod line;
 mod parts;
+mod range;
 mod replay;
 mod space;
 mod studio;
