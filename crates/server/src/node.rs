@@ -9,7 +9,8 @@ use anyhow::Context as _;
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Command as SpaceCommand, Role};
 use hustings_media::fanout::CadenceBounds;
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{mpsc, watch};
 
 use crate::api::{self, App, auth};
 use crate::archive::Archive;
@@ -23,8 +24,8 @@ use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
 use crate::shield::Shield;
 use crate::stage::StageHost;
-use crate::store::{DataLock, Store};
-use crate::usher::{self, Entrance, UsherThread};
+use crate::store::{DataLock, Store, StoreError};
+use crate::usher::{self, Entrance, NodeEvent, UsherThread};
 use crate::{ops, pages};
 
 /// What a request under way on the house's listeners is given at the end.
@@ -114,7 +115,7 @@ impl Node {
         let fresh = directory.all().is_empty();
         let stages = StageHost::start(
             desk.clone(),
-            store,
+            store.clone(),
             Arc::clone(&directory),
             archive.clone(),
             clock,
@@ -176,7 +177,9 @@ impl Node {
         .await?;
         let operations = ops::router(app.clone(), edge.meter(), shield.meter());
         let operator_listener = listen("operator", config.operator, None, operations).await?;
-        let chores = begin_chores(&app, &config);
+        let mut chores = begin_chores(&app, &config);
+        chores.spawn(open_doors(app.clone()));
+        chores.spawn(store_events(app.entrance.store_events(), store));
         let _lock = lock;
         Ok(Self {
             app,
@@ -338,6 +341,27 @@ fn begin_chores(app: &App, config: &Serve) -> tokio::task::JoinSet<()> {
         chores.spawn(expire_recordings(app.clone(), days));
     }
     chores
+}
+
+/// A space that opens has its door at once, and not only at the usher's next tick.
+async fn open_doors(app: App) {
+    let mut notices = app.desk.notices();
+    // Of what was missed nothing is lost: the usher looks at all spaces.
+    while !matches!(notices.recv().await, Err(RecvError::Closed)) {
+        app.entrance.look();
+    }
+}
+
+async fn store_events(mut events: mpsc::Receiver<NodeEvent>, store: Store) {
+    while let Some(event) = events.recv().await {
+        let stored = match serde_json::to_string(&event) {
+            Ok(body) => store.note_node_event(&body).await,
+            Err(error) => Err(StoreError::Query(error.to_string())),
+        };
+        if let Err(error) = stored {
+            tracing::warn!(%error, "an event of the door could not be stored");
+        }
+    }
 }
 
 async fn expire_recordings(app: App, days: u32) {

@@ -172,6 +172,15 @@ impl Reason {
 }
 
 impl Cause {
+    pub const ALL: [Self; CAUSES] = [
+        Self::Open,
+        Self::NoRight,
+        Self::NotYourTurn,
+        Self::NoSeat,
+        Self::PrefixShare,
+        Self::NodeFull,
+    ];
+
     pub fn name(self) -> &'static str {
         [
             "open",

@@ -15,6 +15,7 @@ pub mod openapi;
 mod people;
 pub mod problem;
 pub mod reactions;
+pub mod seats;
 pub(crate) mod secrets;
 mod spaces;
 pub mod stage_routes;

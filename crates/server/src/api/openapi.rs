@@ -5,7 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    cadence, controls, enter, invites, knock, people, problem, reactions, spaces, studio, whip,
+    cadence, controls, enter, invites, knock, people, problem, reactions, seats, spaces, studio,
+    whip,
 };
 
 #[derive(OpenApi)]
@@ -21,9 +22,10 @@ use super::{
         invites::list, invites::create, invites::link_again, invites::revoke,
         people::me, people::raise_hand, people::lower_hand, people::accept, people::decline, people::rename, people::mute, people::unmute, people::allow, people::remove, people::ban,
         studio::snapshot, studio::events,
-        reactions::react, knock::knock, knock::serving,
+        reactions::react, knock::knock, knock::serving, seats::rsvp,
         whip::offer, whip::patch, whip::hang_up,
         cadence::get, cadence::put,
+        seats::get, seats::put, seats::tickets,
     )
 )]
 struct Api;

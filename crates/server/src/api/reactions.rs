@@ -101,7 +101,7 @@ pub(crate) async fn react(
 }
 
 /// The network's part of an address; the rest is dropped before anything is done with it.
-fn prefix(address: IpAddr) -> [u8; 17] {
+pub(super) fn prefix(address: IpAddr) -> [u8; 17] {
     let mut out = [0; 17];
     match address.to_canonical() {
         IpAddr::V4(v4) => {

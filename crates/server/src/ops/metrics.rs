@@ -1,9 +1,10 @@
 //! `/metrics` in the OpenMetrics text format: base units, and a label only where its values are bounded.
 
+use hustings_control::gate::{Cause, Lane, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::api::App;
@@ -39,6 +40,7 @@ pub(super) fn render(app: &App, edge: &EdgeStats, shield: Option<ShieldStats>) -
         recording_trouble,
     );
     door(&mut registry, edge);
+    gate(&mut registry, app);
     if let Some(shield) = shield {
         tell_shield(&mut registry, shield);
     }
@@ -128,6 +130,96 @@ fn door(registry: &mut Registry, edge: &EdgeStats) {
         "Connections refused, given up or not believed at the crowd's door.",
         family,
     );
+}
+
+/// Lanes, verdicts and reasons are enums', so that the series are bounded, whoever knocks.
+fn gate(registry: &mut Registry, app: &App) {
+    let knocks = Family::<[(&str, &str); 3], Counter>::default();
+    let (sum, spread) = {
+        let book = app.entrance.book();
+        (book.sum, book.spread)
+    };
+    for lane in Lane::ALL {
+        let tally = sum.lane(lane);
+        let count = |verdict, reason, count| {
+            let labels = [
+                ("lane", lane.name()),
+                ("verdict", verdict),
+                ("reason", reason),
+            ];
+            knocks.get_or_create(&labels).inc_by(count);
+        };
+        count("enter", "seated", tally.seated);
+        count("enter", "took_over", tally.took_over);
+        count("prove", "puzzle", tally.proving);
+        for cause in Cause::ALL {
+            count("wait", cause.name(), tally.waiting[cause as usize]);
+        }
+        for reason in Reason::ALL {
+            count("turn_away", reason.name(), tally.turned_away_for(reason));
+        }
+    }
+    registry.register(
+        "door_knocks",
+        "Knocks at the gates, by what was shown and answered.",
+        knocks,
+    );
+    for (name, help, value) in [
+        (
+            "door_knocks_prefixes",
+            "About how many prefixes knocked at the busiest gate in its last second.",
+            spread.1,
+        ),
+        (
+            "door_knocks_entropy_bits",
+            "How the knocks spread over prefixes: 0 from one, 8 from very many alike.",
+            spread.2,
+        ),
+    ] {
+        gauge(registry, name, help, value);
+    }
+    let modes = Family::<[(&str, &str); 1], Gauge>::default();
+    for door in app.entrance.doors().iter() {
+        modes.get_or_create(&[("mode", door.mode().name())]).inc();
+    }
+    registry.register("doors", "Spaces whose door is open, by mode.", modes);
+    let Some(standing) = app.entrance.standing() else {
+        return;
+    };
+    for (name, help, value) in [
+        (
+            "seats",
+            "Seats of the node by its load now.",
+            f64::from(standing.capacity),
+        ),
+        (
+            "seats_out",
+            "Seats taken, held for tickets, or leased to shards.",
+            f64::from(standing.out),
+        ),
+        (
+            "ladder_step",
+            "0: ground, 1: cadence widens, 2: side features are shed, 3: newcomers wait in line.",
+            f64::from(standing.step as u8),
+        ),
+        (
+            "load_memory_ratio",
+            "Memory used of what there is.",
+            standing.load.memory.share(),
+        ),
+        (
+            "load_files_ratio",
+            "Files used of what the crowd may have.",
+            standing.load.files.share(),
+        ),
+        (
+            "load_uplink_ratio",
+            "Uplink used of what --uplink says.",
+            standing.load.uplink.share(),
+        ),
+    ] {
+        gauge(registry, name, help, value);
+    }
 }
 
 fn tell_shield(registry: &mut Registry, shield: ShieldStats) {

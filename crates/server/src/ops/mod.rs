@@ -1,4 +1,4 @@
-//! The operator listener: `/metrics`, `/healthz`, `/readyz`; and the log. Never reachable by the crowd's door.
+//! The operator listener: `/metrics`, `/healthz`, `/readyz`, `/door.json`; and the log. Never reachable by the crowd's door.
 
 pub mod log;
 mod metrics;
@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use serde_json::json;
 use tokio::time::timeout;
 
 use crate::api::App;
@@ -33,6 +34,7 @@ pub fn router(app: App, edge: EdgeMeter, shield: Option<ShieldMeter>) -> Router 
         .route("/metrics", get(scrape))
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready))
+        .route("/door.json", get(door))
         .with_state(Operator { app, edge, shield })
 }
 
@@ -49,6 +51,40 @@ async fn scrape(State(operator): State<Operator>) -> impl IntoResponse {
         )],
         text,
     )
+}
+
+/// How the door stands: seats, the ladder with its newest steps, and each space.
+async fn door(State(operator): State<Operator>) -> impl IntoResponse {
+    let entrance = &operator.app.entrance;
+    let standing = entrance.standing().map(|standing| {
+        json!({
+            "seats": standing.capacity,
+            "seats_out": standing.out,
+            "short": standing.short,
+            "step": standing.step,
+            "load": {
+                "cpu": standing.load.cpu,
+                "memory": standing.load.memory.share(),
+                "files": standing.load.files.share(),
+                "uplink": standing.load.uplink.share(),
+            },
+        })
+    });
+    let doors = entrance.doors();
+    let spaces = doors.iter().map(|door| {
+        let (issued, called) = door.line();
+        json!({
+            "space": door.space(),
+            "mode": door.mode(),
+            "inside": door.inside(),
+            "issued": issued,
+            "called": called,
+            "hardest_puzzle": door.hardest(),
+            "wish": entrance.wish(door.space()),
+        })
+    });
+    let spaces: Vec<_> = spaces.collect();
+    axum::Json(json!({ "standing": standing, "events": entrance.events(), "spaces": spaces }))
 }
 
 /// Ready: the desk answers, its records can be written, and the disk takes recordings. This listener is bound last, so

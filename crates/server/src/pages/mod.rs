@@ -18,7 +18,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
-use crate::api::{App, knock, reactions};
+use crate::api::{App, knock, reactions, seats};
 
 /// `/`, `/s/{id}`, `/s/{id}/state.json`, `/s/{id}/events`, `/s/{id}/reactions`, `/s/{id}/knock`, `/s/{id}/serving.json`, `/s/{id}/line`, `/s/{id}/replay…`, `/s/{id}/event.ics`, `/assets/…` of the public listener.
 pub fn public_router(app: App) -> Router {
@@ -33,6 +33,7 @@ pub fn public_router(app: App) -> Router {
         )
         .route("/s/{id}/knock", post(knock::knock))
         .route("/s/{id}/serving.json", get(knock::serving))
+        .route("/s/{id}/rsvp", post(seats::rsvp).layer(seats::rsvps()))
         .route("/s/{id}/line", get(line::page))
         .route("/s/{id}/replay", get(replay::page))
         .route("/s/{id}/replay.ogg", get(replay::file))

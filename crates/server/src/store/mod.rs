@@ -34,6 +34,8 @@ const OPEN_DEADLINE: Duration = Duration::from_secs(30);
 const CONNECTIONS_MAX: u32 = 4;
 /// Rows that one call of `log` gives at most; readers ask again after the last.
 pub const LOG_ROWS_MAX: u32 = 10_000;
+/// Events of the node that are kept: steps of its door, some a minute at the worst.
+const NODE_EVENTS_MAX: i64 = 20_000;
 /// Media time is noted about once a second, so a killed stage may have come further than was noted. A new run starts
 /// this much later (48 kHz samples, 2 s), for media time never runs backwards.
 pub const MEDIA_TIME_MARGIN: u64 = 96_000;
@@ -199,6 +201,37 @@ impl Store {
                     })
                 })
                 .collect()
+        })
+        .await
+    }
+
+    /// Keeps what happened to the node itself (JSON); of more than `NODE_EVENTS_MAX` the oldest are forgotten.
+    pub async fn note_node_event(&self, body: &str) -> Result<(), StoreError> {
+        within_deadline(async {
+            let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+            sqlx::query("INSERT INTO node_events (body) VALUES ($1)")
+                .bind(body)
+                .execute(&mut *transaction)
+                .await?;
+            sqlx::query("DELETE FROM node_events WHERE number <= (SELECT max(number) FROM node_events) - $1")
+                .bind(NODE_EVENTS_MAX)
+                .execute(&mut *transaction)
+                .await?;
+            Ok(transaction.commit().await?)
+        })
+        .await
+    }
+
+    /// The newest events of the node, oldest first, at most `max` and `LOG_ROWS_MAX`.
+    pub async fn node_events(&self, max: u32) -> Result<Vec<String>, StoreError> {
+        within_deadline(async {
+            let mut rows: Vec<String> =
+                sqlx::query_scalar("SELECT body FROM node_events ORDER BY number DESC LIMIT $1")
+                    .bind(max.min(LOG_ROWS_MAX))
+                    .fetch_all(&self.pool)
+                    .await?;
+            rows.reverse();
+            Ok(rows)
         })
         .await
     }

@@ -5,14 +5,17 @@ use sqlx::sqlite::SqlitePool;
 use super::StoreError;
 
 /// Each entry brings the schema from its index to the next version, in one transaction. Entries are never changed.
-const MIGRATIONS: &[&[&str]] = &[&[
-    "CREATE TABLE spaces (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
-    "CREATE TABLE events (space TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (space, seq)) STRICT, WITHOUT ROWID",
-    "CREATE TABLE stages (space TEXT PRIMARY KEY, epoch INTEGER NOT NULL, samples INTEGER NOT NULL) STRICT, WITHOUT ROWID",
-]];
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        "CREATE TABLE spaces (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT",
+        "CREATE TABLE events (space TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (space, seq)) STRICT, WITHOUT ROWID",
+        "CREATE TABLE stages (space TEXT PRIMARY KEY, epoch INTEGER NOT NULL, samples INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    ],
+    &["CREATE TABLE node_events (number INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"],
+];
 
 /// What `PRAGMA user_version` says when all migrations are done, and how each says so: pragmas take no parameters.
-const VERSION_MARKS: &[&str] = &["PRAGMA user_version = 1"];
+const VERSION_MARKS: &[&str] = &["PRAGMA user_version = 1", "PRAGMA user_version = 2"];
 
 pub(super) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)

@@ -22,7 +22,6 @@ pub(super) const KEY_SEALS_MS: u64 = 7 * 24 * 3_600_000;
 /// Five keys overlap at most; a ring holds eight.
 pub(super) const KEY_CHECKS_MS: u64 = 28 * 24 * 3_600_000;
 /// Life of an invited ticket at most: what is left of its key's time when it was sealed on the key's last day.
-#[allow(dead_code)]
 pub(crate) const INVITED_LIFE_MS: u64 = KEY_CHECKS_MS - KEY_SEALS_MS;
 /// Time between the making of a key and its first seal: every gate has it within a second.
 pub(super) const KEY_AHEAD_MS: u64 = 60_000;

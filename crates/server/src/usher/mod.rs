@@ -28,8 +28,9 @@ use hustings_control::ids::SpaceId;
 use tokio::sync::mpsc;
 
 pub use self::keep::Keeper;
-pub(crate) use self::limits::REACTIONS_KEPT;
+pub(crate) use self::limits::{INVITED_LIFE_MS, REACTIONS_KEPT};
 pub use self::measure::{Measure, Rate, measure};
+use self::thread::UsherHandle;
 pub use self::thread::UsherThread;
 pub use self::wicket::Wicket;
 pub(crate) use self::wicket::times;
@@ -93,6 +94,8 @@ pub struct Entrance {
     events: Mutex<VecDeque<NodeEvent>>,
     to_store: Mutex<Option<mpsc::Sender<NodeEvent>>>,
     gates: AtomicU32,
+    /// The thread that reads this; none before it has started.
+    usher: Mutex<Option<UsherHandle>>,
     clock: Clock,
 }
 
@@ -147,6 +150,7 @@ impl Entrance {
             events: Mutex::default(),
             to_store: Mutex::default(),
             gates: AtomicU32::new(0),
+            usher: Mutex::default(),
             clock,
         });
         let keeper = keeper.map(|keeper| keeper.with(kept, secret));
@@ -226,6 +230,22 @@ impl Entrance {
             wishes.remove(space);
         } else {
             wishes.insert(space.clone(), wish);
+        }
+    }
+
+    /// Spaces or wishes have changed: the usher looks now, and not only at its next tick.
+    pub(crate) fn look(&self) {
+        if let Some(usher) = lock(&self.usher).as_ref() {
+            usher.look();
+        }
+    }
+
+    /// True when what operators wished is on the disk, or nothing is kept at all.
+    pub(crate) async fn keep_now(&self) -> bool {
+        let usher = lock(&self.usher).clone();
+        match usher {
+            Some(usher) => usher.keep_now().await,
+            None => true,
         }
     }
 

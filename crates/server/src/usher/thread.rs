@@ -3,13 +3,17 @@
 
 use std::collections::HashMap;
 use std::io::Write as _;
+use std::sync::atomic::{
+    AtomicBool,
+    Ordering::{Acquire, Release},
+};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use bytes::Bytes;
-use hustings_control::gate::{Door, DoorEpoch, LadderEvent, Times, Usher, serving_json};
+use hustings_control::gate::{Door, DoorEpoch, LadderEvent, Resource, Times, Usher, serving_json};
 use hustings_control::ids::SpaceId;
 use hustings_control::spaces::Phase;
 
@@ -22,22 +26,18 @@ use crate::live::{Directory, SpaceHandle};
 /// Looks that wait for the usher; one more would see nothing else.
 const LOOKS_MAX: usize = 1;
 
-enum Order {
-    Look,
-    Stop,
-}
-
-/// Running. Dropped without `stop`, the thread ends at its next tick.
+/// Running. Dropped without `stop`, the thread ends by itself.
 pub struct UsherThread {
-    orders: SyncSender<Order>,
-    thread: JoinHandle<()>,
+    handle: UsherHandle,
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
     keeper: Option<KeeperThread>,
 }
 
 /// For whoever opens spaces or changes what an operator wished.
 #[derive(Clone)]
 pub struct UsherHandle {
-    orders: SyncSender<Order>,
+    looks: SyncSender<()>,
     keeper: Option<KeeperHandle>,
 }
 
@@ -45,11 +45,10 @@ impl UsherHandle {
     /// A space has opened or ended; without this it is seen at the next tick.
     pub fn look(&self) {
         // Full: a look is about to come.
-        let _ = self.orders.try_send(Order::Look);
+        let _ = self.looks.try_send(());
     }
 
-    /// True when what operators wished is on the disk, or nothing is kept at all.
-    pub async fn keep_now(&self) -> bool {
+    pub(super) async fn keep_now(&self) -> bool {
         match &self.keeper {
             Some(keeper) => keeper.write_now().await,
             None => true,
@@ -67,7 +66,7 @@ impl UsherThread {
         pages: Option<Arc<Mutex<Wicket>>>,
         keeper: Option<Keeper>,
     ) -> std::io::Result<Self> {
-        let (orders, ordered) = sync_channel(LOOKS_MAX);
+        let (looks, wanted) = sync_channel(LOOKS_MAX);
         let mut booth = Booth::new(Arc::clone(&entrance), directory, measure);
         booth.pages = pages;
         let keeper = match keeper {
@@ -79,34 +78,55 @@ impl UsherThread {
         };
         // The spaces that are open already have their doors before anybody knocks.
         booth.look();
-        let keeper = keeper.map(|keeper| keeper.start(entrance)).transpose()?;
-        let thread = std::thread::Builder::new()
-            .name("usher".into())
-            .spawn(move || booth.run(&ordered))?;
+        let files = Arc::clone(&entrance);
+        let keeper = keeper.map(|keeper| keeper.start(files)).transpose()?;
+        let ended = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let ended = Arc::clone(&ended);
+            std::thread::Builder::new()
+                .name("usher".into())
+                .spawn(move || booth.run(&wanted, &ended))?
+        };
+        let handle = UsherHandle {
+            looks,
+            keeper: keeper.as_ref().map(KeeperThread::writer),
+        };
+        lock(&entrance.usher).replace(handle.clone());
         Ok(Self {
-            orders,
-            thread,
+            handle,
+            ended,
+            thread: Some(thread),
             keeper,
         })
     }
 
     pub fn handle(&self) -> UsherHandle {
-        UsherHandle {
-            orders: self.orders.clone(),
-            keeper: self.keeper.as_ref().map(KeeperThread::writer),
-        }
+        self.handle.clone()
     }
 
     /// Ends the thread and writes what a restart needs, before those inside are sent away. Blocks for a tick and for the
     /// disk.
-    pub fn stop(self) {
-        let files = self.keeper.and_then(KeeperThread::stop);
-        let _ = self.orders.send(Order::Stop);
-        for thread in files.into_iter().chain([self.thread]) {
+    pub fn stop(mut self) {
+        self.end();
+        let files = self.keeper.take().and_then(KeeperThread::stop);
+        for thread in files.into_iter().chain(self.thread.take()) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the door had panicked");
             }
         }
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Release);
+        self.handle.look();
+    }
+}
+
+impl Drop for UsherThread {
+    fn drop(&mut self) {
+        self.end();
+        // Its thread writes once more by itself.
+        drop(self.keeper.take().and_then(KeeperThread::stop));
     }
 }
 
@@ -148,13 +168,13 @@ impl Booth {
         }
     }
 
-    fn run(mut self, ordered: &Receiver<Order>) {
+    fn run(mut self, wanted: &Receiver<()>, ended: &AtomicBool) {
         let mut next = Instant::now();
-        loop {
+        while !ended.load(Acquire) {
             let wait = next.saturating_duration_since(Instant::now());
-            match ordered.recv_timeout(wait) {
-                Ok(Order::Look) => self.look(),
-                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            match wanted.recv_timeout(wait) {
+                Ok(()) => self.look(),
+                Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     self.look();
                     self.tick();
@@ -186,7 +206,14 @@ impl Booth {
             step: self.usher.ladder().step(),
             load,
         });
-        self.tell(report.ladder, report.modes);
+        // Seats run short because something else does: that is what the operator can change.
+        let ladder = report.ladder.map(|mut step| {
+            if step.because == Resource::Seats {
+                step.because = report.short;
+            }
+            step
+        });
+        self.tell(ladder, report.modes);
         if report.spent_early {
             tracing::warn!(
                 "more tickets were used than are remembered for long; a used one may be good again sooner"

@@ -5,6 +5,7 @@ mod links;
 #[allow(dead_code, reason = "the ingest's own tests use more of it")]
 mod peer;
 mod people;
+mod seats;
 mod sign_in;
 mod spaces;
 mod support;

@@ -12,8 +12,8 @@ use hustings::desk::Desk;
 use hustings::ingest::Ingest;
 use hustings::live::Directory;
 use hustings::store::Store;
-use hustings::usher::Entrance;
-use hustings_control::gate::Settings;
+use hustings::usher::{Entrance, UsherThread};
+use hustings_control::gate::{Load, Settings};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -25,6 +25,7 @@ pub(crate) struct Node {
     pub operator: String,
     pub store: Store,
     server: tokio::task::JoinHandle<()>,
+    usher: UsherThread,
 }
 
 impl Node {
@@ -46,8 +47,11 @@ impl Node {
             .unwrap();
         let listener = tokio::net::TcpListener::bind(any).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let entrance = Entrance::passing(Settings::default(), clock).unwrap();
+        let (entrance, keeper) = Entrance::open(Settings::default(), Some(data), clock).unwrap();
         let wicket = Arc::new(Mutex::new(entrance.wicket().unwrap()));
+        let spare = Box::new(Load::default);
+        let (door, spaces) = (Arc::clone(&entrance), Arc::clone(&directory));
+        let usher = UsherThread::start(door, spaces, spare, None, keeper).unwrap();
         let app = App {
             entrance,
             wicket,
@@ -77,6 +81,8 @@ impl Node {
     pub(crate) async fn kill(self) {
         self.server.abort();
         let _ = self.server.await;
+        // Waits for the thread's last write, so that the next node finds a file that nobody writes to.
+        self.usher.stop();
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

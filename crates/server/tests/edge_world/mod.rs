@@ -14,7 +14,7 @@ use bytes::Bytes;
 use hustings::clock::Clock;
 use hustings::edge::{AbuseConfig, Edge, EdgeConfig};
 use hustings::live::{Directory, Rings, SpaceHandle};
-use hustings::usher::{Entrance, UsherThread};
+use hustings::usher::{Entrance, Measure, UsherThread};
 use hustings_control::gate::{Load, Settings};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
@@ -30,6 +30,7 @@ const RING_PAGES: usize = 200;
 pub(crate) struct World {
     pub(crate) edge: Edge,
     pub(crate) usher: UsherThread,
+    pub(crate) entrance: Arc<Entrance>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) handle: Arc<SpaceHandle>,
     pub(crate) rings: Rings,
@@ -52,6 +53,23 @@ impl World {
     }
 
     pub(crate) fn start_with(shards: usize, tls: bool, abuse: AbuseConfig) -> Self {
+        let settings = Settings {
+            shards: u32::try_from(shards).expect("few"),
+            seats: 1_000,
+            ..Settings::default()
+        };
+        Self::start_door(tls, abuse, settings, Box::new(Load::default), None)
+    }
+
+    /// A door with these seats, this load, and, when there is a folder, a memory.
+    pub(crate) fn start_door(
+        tls: bool,
+        abuse: AbuseConfig,
+        settings: Settings,
+        measure: Measure,
+        data: Option<&std::path::Path>,
+    ) -> Self {
+        let shards = settings.shards as usize;
         let files = tempfile::tempdir().expect("a folder");
         let mut roots = rustls::RootCertStore::empty();
         let tls = tls.then(|| {
@@ -77,12 +95,7 @@ impl World {
                 axum::routing::post(|body: Bytes| async move { body }),
             );
         let clock = Clock::start();
-        let settings = Settings {
-            shards: u32::try_from(shards).expect("few"),
-            seats: 1_000,
-            ..Settings::default()
-        };
-        let entrance = Entrance::passing(settings, clock).expect("a door");
+        let (entrance, keeper) = Entrance::open(settings, data, clock).expect("a door");
         let config = EdgeConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls,
@@ -93,12 +106,13 @@ impl World {
         };
         let edge =
             Edge::start(config, Arc::clone(&directory), pages, clock).expect("the edge starts");
-        let spare = Box::new(Load::default);
-        let usher = UsherThread::start(entrance, Arc::clone(&directory), spare, None, None)
+        let door = Arc::clone(&entrance);
+        let usher = UsherThread::start(door, Arc::clone(&directory), measure, None, keeper)
             .expect("the usher starts");
         Self {
             edge,
             usher,
+            entrance,
             directory,
             handle,
             rings,
