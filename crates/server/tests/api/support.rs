@@ -74,6 +74,7 @@ impl Node {
             operator,
             store,
             server,
+            usher,
         }
     }
 
