@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
@@ -26,6 +27,9 @@ use crate::usher::{DoorWish, INVITED_LIFE_MS};
 
 /// Tickets of one request; a host who needs more asks again.
 const TICKETS_MAX: u32 = 1_000;
+/// Looks for the door of a space that was made just now, and the time between two.
+const DOOR_LOOKS: usize = 50;
+const DOOR_WAIT: Duration = Duration::from_millis(20);
 /// Of the tickets that RSVPs may get, the part of one prefix (/24, /56), and never fewer than so many.
 const RSVP_PREFIX_PART: u32 = 64;
 const RSVP_PREFIX_MIN: u32 = 4;
@@ -66,7 +70,7 @@ pub(super) struct DoorView {
     responses((status = 200, body = DoorView), (status = "4XX", body = Problem)))]
 pub(super) async fn get(at: InSpace) -> Answer<Json<DoorView>> {
     at.needs_manager()?;
-    view(&at.app, &at.space).map(Json)
+    view(&at.app, &at.space).await.map(Json)
 }
 
 /// Set a space's guaranteed share and limit, or pause its door; only for operators
@@ -106,11 +110,11 @@ pub(super) async fn put(at: InSpace, In(set): In<SetDoor>) -> Answer<Json<DoorVi
             "the door is set, but that could not be written: a restart would forget it",
         ));
     }
-    view(&at.app, &at.space).map(Json)
+    view(&at.app, &at.space).await.map(Json)
 }
 
-fn view(app: &App, space: &SpaceHandle) -> Answer<DoorView> {
-    let door = space.door.load_full().ok_or_else(over)?;
+async fn view(app: &App, space: &SpaceHandle) -> Answer<DoorView> {
+    let door = door_of(app, space).await?;
     let wish = app.entrance.wish(&space.id);
     let (issued, called) = door.line();
     Ok(DoorView {
@@ -155,7 +159,7 @@ pub(super) async fn tickets(at: InSpace, In(new): In<NewTickets>) -> Answer<impl
             format!("`count` lies between 1 and {TICKETS_MAX}; ask again for more"),
         ));
     }
-    let door = at.space.door.load_full().ok_or_else(over)?;
+    let door = door_of(&at.app, &at.space).await?;
     let mut links = Vec::with_capacity(new.count as usize);
     let mut until = UnixMillis(0);
     for _ in 0..new.count {
@@ -175,6 +179,21 @@ pub(super) async fn tickets(at: InSpace, In(new): In<NewTickets>) -> Answer<impl
         headers,
         Json(Tickets { expires_at, links }),
     ))
+}
+
+/// The door of a space that is not over; one that was made just now gets its door in this moment.
+async fn door_of(app: &App, space: &SpaceHandle) -> Answer<Arc<Door>> {
+    for _ in 0..DOOR_LOOKS {
+        if let Some(door) = space.door.load_full() {
+            return Ok(door);
+        }
+        if matches!(space.snapshot.load().phase, Phase::Ended | Phase::Cancelled) {
+            break;
+        }
+        app.entrance.look();
+        tokio::time::sleep(DOOR_WAIT).await;
+    }
+    Err(over())
 }
 
 fn mint(app: &App, door: &Door) -> Answer<(TokenText, UnixMillis)> {
@@ -255,7 +274,7 @@ pub(crate) async fn rsvp(
         .directory
         .by_text(&id)
         .ok_or_else(Problem::unknown_space)?;
-    let door = space.door.load_full().ok_or_else(over)?;
+    let door = door_of(&app, &space).await?;
     if space.snapshot.load().phase != Phase::Posted {
         return Err(Problem::caller(
             StatusCode::CONFLICT,

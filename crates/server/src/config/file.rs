@@ -119,6 +119,7 @@ fn one(flag: &str, value: Value) -> anyhow::Result<String> {
     match value {
         Value::String(text) => Ok(format!("{flag}={text}")),
         Value::Integer(number) => Ok(format!("{flag}={number}")),
+        Value::Float(number) => Ok(format!("{flag}={number}")),
         _ => bail!("it is one text or number"),
     }
 }
@@ -165,6 +166,9 @@ mod tests {
         ("keep_recordings", "30"),
         ("cadence_min", "200"),
         ("cadence_max", "1000"),
+        ("seats", "3000"),
+        ("uplink", "\"2.5G\""),
+        ("space_share", "0.25"),
         ("demo", "true"),
     ];
 
