@@ -1,10 +1,13 @@
 //! What a gate hands out: places and waits, tickets, puzzles; and the numbers for them.
 
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::door::Door;
 use super::knock::{Gate, Shown};
 use super::lanes::Lane;
 use super::limits::{
-    PLACE_AGE_MIN_MS, PLACE_LIFE_MS, POLL_MS_MIN, PUZZLE_LIFE_MS, RESUME_LIFE_MS, TICKET_LIFE_MS,
+    DRAW_SPREAD_MS, PLACE_AGE_MIN_MS, PLACE_LIFE_MS, POLL_MS_CALLED, POLL_MS_MIN, POLL_OTHERS,
+    PUZZLE_LIFE_MS, RESUME_LIFE_MS, TICKET_LIFE_MS,
 };
 use super::line::{Estimate, Place, poll_after};
 use super::mode::Mode;
@@ -54,15 +57,24 @@ impl Gate {
         let poll_ms = match (cause, line.draws_in_ms(times.now)) {
             (Cause::Open, _) => 0,
             (Cause::NotYourTurn | Cause::NoRight, Some(draw)) if !called => {
-                (draw.min(u64::from(u32::MAX / 2)) as u32)
-                    .saturating_add(poll_after(Estimate::Unknown, random) / 2)
+                let spread = (u64::from(DRAW_SPREAD_MS) * u64::from(random)) >> 32;
+                (draw.min(u64::from(u32::MAX / 2)) as u32).saturating_add(spread as u32)
             }
             // A busy door calls everyone within a tick; the place has to be old enough.
             (Cause::NoRight, None) if knock.door.mode() < Mode::Storm => {
                 PLACE_AGE_MIN_MS as u32 + 200 + ((1_000 * u64::from(random)) >> 32) as u32
             }
+            // A player keeps no place: there is nothing for it until the storm is over.
+            (Cause::NoRight, None) if place.is_none() => poll_after(Estimate::Unknown, random),
             _ if called => {
-                POLL_MS_MIN + ((u64::from(POLL_MS_MIN) * u64::from(random)) >> 32) as u32
+                let since = held.map_or(times.wall, |(_, token)| token.issued);
+                let since_ms = times.wall.0.saturating_sub(since.0);
+                let lane = shown.right.map_or(Lane::Free, |right| right.lane);
+                let others = match lane {
+                    Lane::Resume => 0,
+                    lane => knock.door.lanes[lane as usize].unmet.load(Relaxed),
+                };
+                poll_called(cause, since_ms, others, random)
             }
             _ => poll_after(wait, random),
         };
@@ -207,5 +219,39 @@ impl Dice {
         }
         self.at += 1;
         self.left[self.at - 1]
+    }
+}
+
+/// Milliseconds until one whose turn has come asks again. Whose prefix has its share waits for others to leave, which may
+/// take as long again: a quarter of the time since it got its place, so that it asks some ten times and not each second. Who
+/// finds no seat asks the more seldom the more `others` found none in this tick, whoever came first: seats fall free one by one.
+fn poll_called(cause: Cause, since_ms: u64, others: u32, random: u32) -> u32 {
+    let sleep = match cause {
+        Cause::PrefixShare => since_ms / 4,
+        Cause::NoSeat => u64::from(POLL_MS_MIN) * u64::from(1 + others / POLL_OTHERS),
+        _ => 0,
+    };
+    let sleep = sleep.clamp(u64::from(POLL_MS_MIN), u64::from(POLL_MS_CALLED));
+    (sleep + ((sleep * u64::from(random)) >> 32)) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_over_its_share_asks_seldom_and_who_lacks_a_seat_by_how_many_do() {
+        let (mut at, mut asked) = (1_000, 0);
+        while at < 15 * 60_000 {
+            at += u64::from(poll_called(Cause::PrefixShare, at, 0, u32::MAX / 2));
+            asked += 1;
+        }
+        assert!(
+            (10..40).contains(&asked),
+            "{asked} times in a quarter of an hour"
+        );
+        assert!(poll_called(Cause::PrefixShare, u64::MAX, 0, u32::MAX) <= 2 * POLL_MS_CALLED);
+        assert!(poll_called(Cause::NoSeat, 900_000, 1, u32::MAX) <= 2 * POLL_MS_MIN);
+        assert!(poll_called(Cause::NoSeat, 0, 1_000_000, 0) == POLL_MS_CALLED);
     }
 }

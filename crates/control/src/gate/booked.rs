@@ -7,7 +7,8 @@ use super::call::Caller;
 use super::door::Door;
 use super::lanes::{Dealer, LANES, Lane};
 use super::limits::{
-    LOSS_MIN, LOSS_PART, LOSS_RETURN_S, LOSS_UNUSUAL, RETURNS_MIN, RETURNS_PART, RETURNS_SHARE,
+    LOSS_KEPT_S, LOSS_MIN, LOSS_PART, LOSS_RETURN_S, LOSS_UNUSUAL, RETURNS_MIN, RETURNS_PART,
+    RETURNS_SHARE,
 };
 use super::load::Resource;
 use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
@@ -40,12 +41,19 @@ pub(super) struct Booked {
     idle: [u32; LANES],
     /// Ticks in which those below the level found no seat.
     sink: u32,
-    /// Ticks in which seats were left that only those above the level wanted.
+    /// Ticks since seats were last short in which those above the level wanted one.
     spare: u32,
+    /// Who came in or would have, a second.
+    a_second: f64,
     /// Inside at the last tick, and how many left in each tenth of the last three seconds.
     inside: u32,
     losses: [u32; 30],
     usual_loss: f64,
+    /// When connections were lost: how many, how many came back since, and until which second the seats of the others are kept.
+    lost: u32,
+    back: u32,
+    kept: u32,
+    kept_until: u32,
     /// Parts of the next return earned by admissions.
     earned: u32,
     /// Of this tick.
@@ -75,9 +83,14 @@ impl Booked {
             idle: [0; LANES],
             sink: 0,
             spare: 0,
+            a_second: 0.0,
             inside: 0,
             losses: [0; 30],
             usual_loss: 0.0,
+            lost: 0,
+            back: 0,
+            kept: 0,
+            kept_until: 0,
             earned: 0,
             seen: Seen::default(),
         }
@@ -116,7 +129,18 @@ impl Booked {
         self.usual_loss += (f64::from(lost) - self.usual_loss) / 600.0;
         if unusual && lost >= LOSS_MIN.max((inside + lost) / LOSS_PART) {
             door.all_return_until.store(second + LOSS_RETURN_S, Relaxed);
+            if second >= self.kept_until {
+                (self.lost, self.back) = (0, 0);
+            }
+            self.lost = self.lost.max(lost);
+            self.kept_until = second + LOSS_KEPT_S;
         }
+        self.back += self.seen.used[Lane::Resume as usize];
+        self.kept = if second < self.kept_until {
+            self.lost.saturating_sub(self.back)
+        } else {
+            0
+        };
         self.inside = inside;
         self.earned += entered;
         let earned = self.earned / RETURNS_SHARE;
@@ -153,8 +177,10 @@ impl Booked {
         } else {
             1.0
         };
-        // A tick is a tenth of a second.
-        let a_second = f64::from(self.seen.used.iter().chain(&self.seen.unmet).sum::<u32>()) * 10.0;
+        // A second's mean: one who comes in one tick is not ten a second.
+        let come: u32 = self.seen.used.iter().chain(&self.seen.unmet).sum();
+        self.a_second += f64::from(come) - self.a_second / 10.0;
+        let a_second = self.a_second;
         let unmet = self.seen.unmet.iter().any(|unmet| *unmet > 0);
         let rush = if unmet || a_second > room {
             Mode::Storm
@@ -196,8 +222,12 @@ impl Booked {
         } else {
             0
         };
-        let spare = self.seen.over_level > 0 && self.seen.left[free] > kept;
-        self.spare = if spare { self.spare + 1 } else { 0 };
+        // Those above it ask seldom: what counts is that they do while seats lie idle, not that they do in each tick.
+        if self.seen.left[free] <= kept {
+            self.spare = 0;
+        } else if self.seen.over_level > 0 {
+            self.spare += 1;
+        }
         let none = self.seen.left[free] == 0 && (self.seen.unmet[free] > 0 || self.waiting() > 0);
         self.sink = if none { self.sink + 1 } else { 0 };
         let next = if self.keeper.mode() < Mode::Storm {
@@ -246,7 +276,10 @@ impl Booked {
                 .max(u32::try_from(line).unwrap_or(u32::MAX))
                 .max(self.caller.expected());
         }
-        let dealt = self.dealer.deal(door.shares(), room, wanted);
+        // Who lost the connection is first, though the line is quicker.
+        let kept = self.kept.min(room);
+        let mut dealt = self.dealer.deal(door.shares(), room - kept, wanted);
+        dealt[Lane::Resume as usize] += kept;
         for (counts, credits) in door.lanes.iter().zip(dealt) {
             counts.credits.store(credits, Relaxed);
         }

@@ -52,6 +52,14 @@ pub const SHOW_MIN: f64 = 1.0 / 1_024.0;
 /// Milliseconds between two polls of a waiter: never sooner (a small answer still costs a round), never later (a phone sleeps).
 pub const POLL_MS_MIN: u32 = 2_000;
 pub const POLL_MS_MAX: u32 = 1_800_000;
+/// Milliseconds between two polls of one whose turn has come and whose prefix has its share: others of it must leave first, or
+/// the share must rise. Longer, and seats that fall free would lie idle.
+pub const POLL_MS_CALLED: u32 = 30_000;
+/// Others without a seat in one tick for each of which one asks `POLL_MS_MIN` later.
+pub const POLL_OTHERS: u32 = 8;
+/// Milliseconds over which those who took part in the draw ask what came of it. Below `CALLED_WINDOW_S`, else others would be
+/// called in their stead.
+pub const DRAW_SPREAD_MS: u32 = 10_000;
 /// Milliseconds until the next poll when nobody knows how long it takes.
 pub const POLL_MS_UNKNOWN: u32 = 30_000;
 /// Small hashes that a solution consists of. Eight of a mean of d tries each vary less than one of 8 d.
@@ -79,3 +87,6 @@ pub const LOSS_PART: u32 = 20;
 pub const LOSS_MIN: u32 = 8;
 pub const LOSS_UNUSUAL: u32 = 4;
 pub const LOSS_RETURN_S: u32 = 60;
+/// Seconds for which the seats of lost connections go to nobody else: players come again within some seconds, with jitter.
+/// After it the line has what is left.
+pub const LOSS_KEPT_S: u32 = 10;
