@@ -10,13 +10,14 @@ mod gate;
 mod joins;
 mod planes;
 mod process;
+mod simulate;
 mod speakers;
 mod table;
 mod tls;
 
 use anyhow::{Context as _, bail};
 
-const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [speakers] [carry] [joins] [tls] [ear]
+const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [simulate] [speakers] [carry] [joins] [tls] [ear]
        (its own servers: bare ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
 fn main() -> anyhow::Result<()> {
@@ -46,10 +47,11 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 7] = [
+    let all: [Part<'_>; 8] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("gate", &gate::report),
+        ("simulate", &simulate::report),
         ("carry", &carry::report),
         ("joins", &|table| joins::plain(table, binary)),
         ("tls", &|table| joins::sealed(table, binary)),

@@ -1,5 +1,6 @@
 //! How people act who want to listen: the page with and without script, phones, impatient ones, players, those who compute.
 
+use hustings_control::gate::limits::DRAW_SPREAD_MS;
 use hustings_control::gate::line::{Estimate, poll_after};
 use hustings_control::gate::puzzle::solve;
 use hustings_control::gate::verdict::Puzzle;
@@ -104,7 +105,7 @@ impl World<'_> {
         let own = number & 0x3f_ffff;
         match kind {
             Kind::Carrier => Network::v4(0xc0_0000 | number / (CARRIER_USERS * 12)),
-            Kind::Flood | Kind::Forged | Kind::Replay if number % 2 == 0 => {
+            Kind::Flood | Kind::Forged | Kind::Replay if !self.scenario.shared_networks => {
                 Network::v4(0x80_0000 | own)
             }
             Kind::Native => Network::v4(0x80_0000 | own / 10),
@@ -114,7 +115,12 @@ impl World<'_> {
             _ => {
                 // Some networks have many, most have few.
                 let part = self.dice.part();
-                let at = (part * part * f64::from(networks)) as u32;
+                let skew = if self.scenario.networks == 0 {
+                    part
+                } else {
+                    1.0
+                };
+                let at = (part * skew * f64::from(networks)) as u32;
                 if at % 3 == 0 {
                     Network::household(at)
                 } else {
@@ -230,7 +236,8 @@ impl World<'_> {
         let (kind, random) = (person.kind, self.dice.roll() as u32);
         let millis = match kind {
             Kind::NoScript => waiting.poll_ms.max(REFRESH_MS),
-            Kind::Reloader => waiting.poll_ms.min(3_000 + random % 7_000),
+            // Impatient at first; nobody reloads every five seconds for an hour.
+            Kind::Reloader => (3_000 + random % 7_000) * (2 + u32::from(person.polls)) / 2,
             // Asleep every other time, and then late.
             Kind::Phone if random % 2 == 0 => waiting.poll_ms + random % 30_000,
             _ => waiting.poll_ms,
@@ -268,7 +275,7 @@ impl World<'_> {
         });
         let random = (random >> 32) as u32;
         let millis = match serving.draw_ms {
-            Some(draw) => draw + poll_after(Estimate::Unknown, random) / 2,
+            Some(draw) => draw + random % DRAW_SPREAD_MS,
             None => poll_after(wait, random),
         };
         self.later(who, State::Line, millis);

@@ -17,6 +17,7 @@ pub(crate) struct Counts {
     pub(crate) admitted: u64,
     offered: u64,
     seated: u64,
+    seated_calm: u64,
     took_over: u64,
     waiting: [u64; CAUSES],
     proving: u64,
@@ -27,11 +28,14 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn count(&mut self, verdict: &Verdict) {
+    pub(crate) fn count(&mut self, verdict: &Verdict, calm: bool) {
         self.offered += 1;
         match verdict {
             Verdict::Enter(entry) if entry.took_over.is_some() => self.took_over += 1,
-            Verdict::Enter(_) => self.seated += 1,
+            Verdict::Enter(_) => {
+                self.seated += 1;
+                self.seated_calm += u64::from(calm);
+            }
             Verdict::Wait(waiting) => self.waiting[waiting.cause as usize] += 1,
             Verdict::Prove(_) => self.proving += 1,
             Verdict::TurnAway(reason) => {
@@ -331,6 +335,7 @@ fn kind_report(kind: Kind, counts: &Counts, ends: &Ends) -> KindReport {
             .then(|| round(ends.polls as f64 / ends.waiters as f64)),
         knocks: counts.offered,
         seated: counts.seated,
+        seated_calm: counts.seated_calm,
         took_over: counts.took_over,
         proving: counts.proving,
         refused,

@@ -33,7 +33,7 @@ impl Cores {
             inside: 0,
             cadence: Cadence::default(),
             swept_ms: 0,
-            due_ms: at % 10 * 10,
+            due_ms: at * 10 % 100,
             knocks_ns: 0.0,
             load: Load::default(),
             second: 0,

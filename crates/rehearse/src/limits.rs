@@ -4,10 +4,11 @@
 pub(crate) const PEOPLE_MAX: u32 = 40_000_000;
 /// Virtual minutes of one run. More is refused by `Scenario::check`.
 pub(crate) const MINUTES_MAX: u32 = 240;
-/// Milliseconds of one slot of the wheel: what happens within it has one time.
-pub(crate) const SLOT_MS: u32 = 10;
+/// Milliseconds of one slot of the wheel: what happens within it has one time. Finer ones
+/// are more ends of buckets than a cache holds.
+pub(crate) const SLOT_MS: u32 = 50;
 /// Slots between two ticks of the usher and the gates: 100 ms.
-pub(crate) const TICK_SLOTS: u32 = 10;
+pub(crate) const TICK_SLOTS: u32 = 2;
 /// Knocks that one machine of a flood sends in a run: a flood is many knocks, not many people.
 pub(crate) const KNOCKS_A_BOT: u32 = 20;
 /// People who compute in place of waiting: each puzzle is really solved, and that is the machine's time. Further ones wait.

@@ -80,6 +80,8 @@ pub struct KindReport {
     /// Knocks, and what became of them: `seated`, `took_over`, `proving` and all of `refused` are their sum.
     pub knocks: u64,
     pub seated: u64,
+    /// Of those seated: while the door was calm and everybody was let in.
+    pub seated_calm: u64,
     pub took_over: u64,
     pub proving: u64,
     pub refused: Vec<Refused>,

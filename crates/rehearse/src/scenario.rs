@@ -26,8 +26,10 @@ pub struct Scenario {
     pub impatient: f64,
     /// All of the crowd behave like this kind, for tests of one thing.
     pub only: Option<Kind>,
-    /// Different networks that the crowd comes from. 0: one for eight people.
+    /// Networks that the crowd comes from, each with as many people. 0: one for eight people, some with many and most with few.
     pub networks: u32,
+    /// Whether those who flood, forge and replay come from the crowd's own networks.
+    pub shared_networks: bool,
     pub costs: Costs,
     pub breaks: Vec<Break>,
     /// Milliseconds at which the wall's clock steps, and by how many milliseconds it is off from then on.
@@ -111,6 +113,7 @@ impl Default for Scenario {
             impatient: 0.2,
             only: None,
             networks: 0,
+            shared_networks: false,
             costs: Costs::default(),
             breaks: Vec::new(),
             clock_steps: Vec::new(),

@@ -3,6 +3,8 @@
 #[derive(Debug)]
 pub(crate) struct Wheel {
     slots: Vec<Vec<u32>>,
+    /// Emptied buckets, to be filled again.
+    emptied: Vec<Vec<u32>>,
     now: u32,
 }
 
@@ -10,6 +12,7 @@ impl Wheel {
     pub(crate) fn new(slots: u32) -> Self {
         Self {
             slots: vec![Vec::new(); slots as usize],
+            emptied: Vec::new(),
             now: 0,
         }
     }
@@ -18,6 +21,11 @@ impl Wheel {
     pub(crate) fn put(&mut self, slot: u32, who: u32) -> u32 {
         let slot = slot.max(self.now + 1);
         if let Some(bucket) = self.slots.get_mut(slot as usize) {
+            if bucket.capacity() == 0
+                && let Some(emptied) = self.emptied.pop()
+            {
+                *bucket = emptied;
+            }
             bucket.push(who);
         }
         slot
@@ -30,6 +38,14 @@ impl Wheel {
             .get_mut(slot as usize)
             .map(std::mem::take)
             .unwrap_or_default()
+    }
+
+    /// Takes back what `take` gave, for its room.
+    pub(crate) fn give_back(&mut self, mut bucket: Vec<u32>) {
+        bucket.clear();
+        if bucket.capacity() > 0 {
+            self.emptied.push(bucket);
+        }
     }
 }
 

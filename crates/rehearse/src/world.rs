@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use hustings_control::gate::puzzle::Solution;
 use hustings_control::gate::{
-    Ask, Cause, Door, DoorEpoch, Entry, Gate, Hall, Held, Key, KeyRing, Knock, Salt, Settings,
-    Shows, Tally, Times, Usher, Verdict,
+    Ask, Cause, Door, DoorEpoch, Entry, Gate, Hall, Held, Key, KeyRing, Knock, Mode, Salt,
+    Settings, Shows, Tally, Times, Usher, Verdict,
 };
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_media::time::Now;
@@ -125,6 +125,7 @@ impl<'a> World<'a> {
 
     pub(crate) fn run(mut self) -> Result<Report, Broken> {
         let slots = self.scenario.millis() / SLOT_MS;
+        let mut due = Vec::new();
         for slot in 0..slots {
             self.slot = slot;
             if slot % TICK_SLOTS == 0 {
@@ -132,9 +133,17 @@ impl<'a> World<'a> {
             }
             self.cores.sweep(self.ms());
             self.arrivals(slot + 1, slots);
-            for who in self.wheel.take(slot) {
-                if self.crowd.people[who as usize].due == slot {
-                    self.act(who);
+            let bucket = self.wheel.take(slot);
+            // All are looked up before the first acts: a million people do not lie in the cache, and lookups that do not wait
+            // for each other take a tenth of the time.
+            due.clear();
+            due.extend(bucket.iter().filter(|who| self.crowd.is_due(**who, slot)));
+            self.wheel.give_back(bucket);
+            self.crowd.warm(&due);
+            for who in &due {
+                // Who acts may put off another.
+                if self.crowd.people[*who as usize].due == slot {
+                    self.act(*who);
                 }
             }
             if let Some(why) = self.gathered.broken.take() {
@@ -258,6 +267,7 @@ impl<'a> World<'a> {
         let shard = self.dice.below(self.gates.len() as u32) as usize;
         let load = self.cores.knock(shard);
         let times = self.times();
+        let calm = self.doors[door].mode() == Mode::Calm;
         let knock = Knock {
             door: &self.doors[door],
             from,
@@ -265,7 +275,7 @@ impl<'a> World<'a> {
             shows,
         };
         let verdict = self.gates[shard].knock(&knock, &load, times);
-        self.counts[kind as usize].count(&verdict);
+        self.counts[kind as usize].count(&verdict, calm);
         self.gathered.knocks += 1;
         (shard, verdict)
     }

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use crate::steps::root;
 
 /// The crates of the planes.
-const PLANES: [&str; 2] = ["media", "control"];
+const PLANES: [&str; 3] = ["media", "control", "rehearse"];
 
 /// All that the planes are built from, but for macros that only run in the compiler. Who adds a crate looks first whether
 /// it computes or touches the machine, and names it here.
@@ -32,8 +32,11 @@ const PURE: &[&str] = &[
     "extended",
     "hustings-control",
     "hustings-media",
+    "hustings-rehearse",
+    "itoa",
     "lazy_static",
     "log",
+    "memchr",
     "mp4-atom",
     "num",
     "num-bigint",
@@ -53,6 +56,7 @@ const PURE: &[&str] = &[
     "rustfft",
     "serde",
     "serde_core",
+    "serde_json",
     "smallvec",
     "strength_reduce",
     "subtle",
@@ -71,6 +75,7 @@ const PURE: &[&str] = &[
     "tracing-core",
     "transpose",
     "windowfunctions",
+    "zmij",
 ];
 
 /// What each plane's clippy.toml must forbid: one of each way to the machine, so that none is forgotten.
