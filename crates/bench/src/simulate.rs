@@ -40,8 +40,18 @@ pub(crate) fn report(table: &mut Table) -> anyhow::Result<()> {
     let report = simulate(&scenario)?;
     let took = own_cpu()? - before;
     print!("{}", table_of(&report));
-    table.add("8,000,000 joiners, 1,000,000 seats, 20 virtual minutes", took, "s of one core", Bound::AtMost(60.0));
-    table.add("the same: most memory of the process", peak_kib()? / KIB_A_GIB, "GiB", Bound::AtMost(4.0));
+    table.add(
+        "8,000,000 joiners, 1,000,000 seats, 20 virtual minutes",
+        took,
+        "s of one core",
+        Bound::AtMost(60.0),
+    );
+    table.add(
+        "the same: most memory of the process",
+        peak_kib()? / KIB_A_GIB,
+        "GiB",
+        Bound::AtMost(4.0),
+    );
     Ok(())
 }
 
@@ -58,8 +68,14 @@ fn measured() -> anyhow::Result<Costs> {
     let (short, long) = (sweep_ns(1)?, sweep_ns(20)?);
     let second_ns = ((long - short) / 1.9).max(100.0);
     let sweep_ns = (short - second_ns * 0.1).max(100.0);
-    println!("  a listener's part of a sweep: {short:.0} ns for 0.1 s of pages, {long:.0} ns for 2 s");
-    Ok(Costs { sweep_ns, second_ns, ..Costs::default() })
+    println!(
+        "  a listener's part of a sweep: {short:.0} ns for 0.1 s of pages, {long:.0} ns for 2 s"
+    );
+    Ok(Costs {
+        sweep_ns,
+        second_ns,
+        ..Costs::default()
+    })
 }
 
 fn sweep_ns(pages: u32) -> anyhow::Result<f64> {
@@ -74,7 +90,13 @@ fn sweep_ns(pages: u32) -> anyhow::Result<f64> {
         ear.set_nonblocking(true)?;
         let (socket, _) = listener.accept()?;
         socket.set_nonblocking(true)?;
-        let joined = shard.join(key, ring.cursor_behind(0), ring.head(), Socket(socket), Now(0));
+        let joined = shard.join(
+            key,
+            ring.cursor_behind(0),
+            ring.head(),
+            Socket(socket),
+            Now(0),
+        );
         anyhow::ensure!(joined.is_ok(), "the shard is full");
         ears.push(ear);
     }
