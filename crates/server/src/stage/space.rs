@@ -30,8 +30,6 @@ const EPOCH_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const FINISH_DEADLINE: Duration = Duration::from_secs(10);
 /// A node that ends waits so long for the disk to take what was recorded.
 const LEAVE_DEADLINE: Duration = Duration::from_secs(1);
-/// Samples (2 s). The stored media time may be this much older than what was played before a crash, and it must not go back.
-const MEDIA_TIME_MARGIN: u64 = 96_000;
 
 #[derive(Clone)]
 pub(super) struct Keeper {
@@ -69,8 +67,7 @@ impl Keeper {
                 break Outcome::Stopped;
             };
             let (sender, calls) = mpsc::channel(STAGE_CALLS_MAX);
-            let margin = if stored == 0 { 0 } else { MEDIA_TIME_MARGIN };
-            let start = (stored + margin).max(reached.load(Ordering::Relaxed));
+            let start = stored.max(reached.load(Ordering::Relaxed));
             let mut run = tokio::spawn(run::run(Parts {
                 handle: Arc::clone(&handle),
                 store: self.store.clone(),
@@ -130,7 +127,7 @@ impl Keeper {
             if *stop.borrow() {
                 return None;
             }
-            match self.store.next_epoch(id).await {
+            match self.store.next_epoch(id, self.clock.wall()).await {
                 Ok(epoch) => return Some(epoch),
                 Err(error) => {
                     tracing::error!(space = %id, %error, "the stage waits for the records")

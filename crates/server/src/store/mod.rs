@@ -9,7 +9,7 @@ use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
-use hustings_control::ids::SpaceId;
+use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::Recorded;
 use sqlx::Connection as _;
 use sqlx::sqlite::{
@@ -36,9 +36,11 @@ const CONNECTIONS_MAX: u32 = 4;
 pub const LOG_ROWS_MAX: u32 = 10_000;
 /// Events of the node that are kept: steps of its door, some a minute at the worst.
 const NODE_EVENTS_MAX: i64 = 20_000;
-/// Media time is noted about once a second, so a killed stage may have come further than was noted. A new run starts
-/// this much later (48 kHz samples, 2 s), for media time never runs backwards.
+/// Media time is noted about once a second, so a killed stage may have come further than was noted. Where the clock does
+/// not tell how much, a new run starts this much later (48 kHz samples, 2 s), for media time never runs backwards.
 pub const MEDIA_TIME_MARGIN: u64 = 96_000;
+/// Milliseconds. A node that was away for longer is not one restart: media time goes on by the margin.
+const HOLE_MS_MAX: u64 = 10_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -237,13 +239,22 @@ impl Store {
     }
 
     /// Epoch for a new run of a space's stage: larger than any before; with the media time to go on from (48 kHz samples).
-    pub async fn next_epoch(&self, space: &SpaceId) -> Result<(u32, u64), StoreError> {
+    /// It goes on by as much as the wall's clock says has gone by, and where that cannot be by `MEDIA_TIME_MARGIN`.
+    pub async fn next_epoch(
+        &self,
+        space: &SpaceId,
+        wall: UnixMillis,
+    ) -> Result<(u32, u64), StoreError> {
         within_deadline(async {
             let (epoch, samples): (i64, i64) = sqlx::query_as(
-                "INSERT INTO stages (space, epoch, samples) VALUES ($1, 1, 0) \
-                 ON CONFLICT (space) DO UPDATE SET epoch = epoch + 1, samples = samples + $2 RETURNING epoch, samples",
+                "INSERT INTO stages (space, epoch, samples, told) VALUES ($1, 1, 0, $2) \
+                 ON CONFLICT (space) DO UPDATE SET epoch = epoch + 1, told = $2, samples = samples + \
+                 CASE WHEN samples = 0 THEN 0 WHEN $2 BETWEEN told AND told + $3 THEN (($2 - told) / 20 + 5) * 960 ELSE $4 END \
+                 RETURNING epoch, samples",
             )
             .bind(space.as_str())
+            .bind(signed(wall.0)?)
+            .bind(signed(HOLE_MS_MAX)?)
             .bind(signed(MEDIA_TIME_MARGIN)?)
             .fetch_one(&self.pool)
             .await?;
@@ -254,13 +265,21 @@ impl Store {
     }
 
     /// Remembers how far media time has come (called about once a second and at the end of a stage). Never goes back.
-    pub async fn media_time(&self, space: &SpaceId, samples: u64) -> Result<(), StoreError> {
+    pub async fn media_time(
+        &self,
+        space: &SpaceId,
+        samples: u64,
+        wall: UnixMillis,
+    ) -> Result<(), StoreError> {
         within_deadline(async {
-            sqlx::query("UPDATE stages SET samples = max(samples, $2) WHERE space = $1")
-                .bind(space.as_str())
-                .bind(signed(samples)?)
-                .execute(&self.pool)
-                .await?;
+            sqlx::query(
+                "UPDATE stages SET samples = $2, told = $3 WHERE space = $1 AND samples < $2",
+            )
+            .bind(space.as_str())
+            .bind(signed(samples)?)
+            .bind(signed(wall.0)?)
+            .execute(&self.pool)
+            .await?;
             Ok(())
         })
         .await

@@ -12,10 +12,16 @@ const MIGRATIONS: &[&[&str]] = &[
         "CREATE TABLE stages (space TEXT PRIMARY KEY, epoch INTEGER NOT NULL, samples INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     ],
     &["CREATE TABLE node_events (number INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT"],
+    // When the media time was told, in milliseconds since 1970: so that a hole is as long as it really was.
+    &["ALTER TABLE stages ADD COLUMN told INTEGER NOT NULL DEFAULT 0"],
 ];
 
 /// What `PRAGMA user_version` says when all migrations are done, and how each says so: pragmas take no parameters.
-const VERSION_MARKS: &[&str] = &["PRAGMA user_version = 1", "PRAGMA user_version = 2"];
+const VERSION_MARKS: &[&str] = &[
+    "PRAGMA user_version = 1",
+    "PRAGMA user_version = 2",
+    "PRAGMA user_version = 3",
+];
 
 pub(super) fn newest() -> i64 {
     i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)

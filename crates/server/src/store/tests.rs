@@ -202,20 +202,24 @@ async fn epochs_grow_and_media_time_never_goes_back() {
     let folder = tempfile::tempdir().unwrap();
     let space = id("town-hall");
     let store = Store::open(folder.path()).await.unwrap();
-    assert_eq!(store.next_epoch(&space).await.unwrap(), (1, 0));
-    store.media_time(&space, 48_000).await.unwrap();
-    store.media_time(&space, 960).await.unwrap();
+    let at = |ms: u64| UnixMillis(1_700_000_000_000 + ms);
+    let next = async |store: &Store, ms: u64| store.next_epoch(&space, at(ms)).await.unwrap();
+    assert_eq!(next(&store, 0).await, (1, 0));
+    store.media_time(&space, 48_000, at(1_000)).await.unwrap();
+    store.media_time(&space, 960, at(1_500)).await.unwrap();
     drop(store);
     let store = Store::open(folder.path()).await.unwrap();
+    // 1.2 s have gone by, and 100 ms are spare.
+    assert_eq!(next(&store, 2_200).await, (2, 48_000 + 65 * 960));
+    // A clock set back, and a night without the node: the margin.
+    let so_far = 48_000 + 65 * 960 + MEDIA_TIME_MARGIN;
+    assert_eq!(next(&store, 0).await, (3, so_far));
     assert_eq!(
-        store.next_epoch(&space).await.unwrap(),
-        (2, 48_000 + MEDIA_TIME_MARGIN)
+        next(&store, 40_000_000).await,
+        (4, so_far + MEDIA_TIME_MARGIN)
     );
-    assert_eq!(
-        store.next_epoch(&space).await.unwrap(),
-        (3, 48_000 + 2 * MEDIA_TIME_MARGIN)
-    );
-    assert_eq!(store.next_epoch(&id("another")).await.unwrap(), (1, 0));
+    let another = store.next_epoch(&id("another"), at(0)).await.unwrap();
+    assert_eq!(another, (1, 0));
 }
 
 #[test]

@@ -111,12 +111,12 @@ fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let node = Node::start(data.path());
     node.space(&["create", "Kept", "--id", "kept"]);
     assert!(node.terminate().0.success());
-    sql(data.path(), "PRAGMA user_version = 99");
+    sql(data.path(), "PRAGMA user_version = 3");
     refuses(
         &Setup::new(data.path()),
         &["newer version", "schema 99", "use that version"],
     );
-    sql(data.path(), "PRAGMA user_version = 1");
+    sql(data.path(), "PRAGMA user_version = 3");
     assert_eq!(
         Node::start(data.path()).space(&["show", "kept"])["title"],
         "Kept"

@@ -302,8 +302,9 @@ impl Run {
         if now.since(self.media_time_at) >= MEDIA_TIME_EVERY_MS * 1_000 {
             self.media_time_at = now;
             let (store, id) = (self.parts.store.clone(), self.parts.handle.id.clone());
+            let wall = self.parts.clock.wall();
             tokio::spawn(async move {
-                if let Err(error) = store.media_time(&id, samples).await {
+                if let Err(error) = store.media_time(&id, samples, wall).await {
                     tracing::warn!(space = %id, %error, "the media time could not be kept");
                 }
             });
@@ -326,7 +327,7 @@ impl Run {
         if let Err(error) = self
             .parts
             .store
-            .media_time(&self.parts.handle.id, samples)
+            .media_time(&self.parts.handle.id, samples, self.parts.clock.wall())
             .await
         {
             tracing::warn!(space = %self.parts.handle.id, %error, "the media time could not be kept");
