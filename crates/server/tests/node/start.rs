@@ -111,7 +111,7 @@ fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let node = Node::start(data.path());
     node.space(&["create", "Kept", "--id", "kept"]);
     assert!(node.terminate().0.success());
-    sql(data.path(), "PRAGMA user_version = 3");
+    sql(data.path(), "PRAGMA user_version = 99");
     refuses(
         &Setup::new(data.path()),
         &["newer version", "schema 99", "use that version"],
