@@ -1,7 +1,7 @@
 //! Counting while the night runs, and the sums at its end.
 
 use hustings_control::gate::verdict::{CAUSES, REASONS};
-use hustings_control::gate::{LadderEvent, ModeEvent, ModeOf, Reason, UsherReport, Verdict};
+use hustings_control::gate::{Cause, LadderEvent, ModeEvent, ModeOf, Reason, UsherReport, Verdict};
 
 use crate::crowd::{NONE, State};
 use crate::kind::{KINDS, Kind};
@@ -299,7 +299,6 @@ impl World<'_> {
 }
 
 fn kind_report(kind: Kind, counts: &Counts, ends: &Ends) -> KindReport {
-    use hustings_control::gate::Cause;
     let causes = [
         Cause::Open,
         Cause::NoRight,

@@ -4,11 +4,13 @@
 //! [`simulate`] runs a [`Scenario`] and returns a [`Report`], or what broke: seats beyond the capacity, a seat that did not
 //! come back, or a sum that does not come out. The same scenario gives the same bytes.
 
+mod arrive;
 mod behave;
 mod crowd;
 mod curve;
 mod dice;
 mod gather;
+mod happen;
 mod harm;
 mod hostile;
 mod inside;

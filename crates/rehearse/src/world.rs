@@ -49,8 +49,8 @@ pub(crate) struct World<'a> {
     pub(crate) wheel: Wheel,
     pub(crate) groups: Vec<Group>,
     pub(crate) slot: u32,
-    off: i64,
-    next_key: u8,
+    pub(crate) off: i64,
+    pub(crate) next_key: u8,
     pub(crate) counts: [Counts; KINDS],
     pub(crate) gathered: Gathered,
 }
@@ -190,64 +190,6 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn happenings(&mut self) {
-        let (ms, tick_ms) = (self.ms(), TICK_SLOTS * SLOT_MS);
-        let now = |at: u32| (ms..ms + tick_ms).contains(&at);
-        let steps = self.scenario.clock_steps.iter();
-        self.off = steps
-            .filter(|step| now(step.0))
-            .fold(self.off, |_, step| step.1);
-        // A key changes in the middle of every night.
-        if now(self.scenario.millis() / 2) {
-            let mut ring = self.gates[0].keys().clone();
-            let new = key(
-                self.scenario.seed,
-                self.next_key,
-                self.times().wall.0 + 2_000,
-            );
-            if ring.add(new).is_ok() {
-                self.next_key += 1;
-                self.gates
-                    .iter_mut()
-                    .for_each(|gate| gate.set_keys(ring.clone()));
-            }
-        }
-        let mut share: f64 = 0.0;
-        for broken in self
-            .scenario
-            .breaks
-            .iter()
-            .filter(|broken| now(broken.at_ms))
-        {
-            share = share.max(broken.share);
-        }
-        if let Some(at) = self.scenario.curve.falls() {
-            let at = (f64::from(self.scenario.millis()) * at) as u32;
-            share = if now(at) { 1.0 } else { share };
-        }
-        if share > 0.0 {
-            self.fall_out(share);
-        }
-    }
-
-    fn arrivals(&mut self, slot: u32, slots: u32) {
-        let time = f64::from(slot) / f64::from(slots);
-        for at in 0..self.groups.len() {
-            let group = &self.groups[at];
-            let curve = if group.kind == Some(Kind::Beside) {
-                crate::Curve::Steady
-            } else {
-                self.scenario.curve
-            };
-            let here = curve.arrived(group.people, time);
-            let (from, kind) = (group.from, group.kind);
-            for number in group.arrived..here {
-                self.arrive(from + number, number, kind);
-            }
-            self.groups[at].arrived = here;
-        }
-    }
-
     /// One knock at the door that the person means, counted under its kind.
     pub(crate) fn knock(&mut self, who: u32, ask: Ask, shows: Shows<'_>) -> (usize, Verdict) {
         let person = &self.crowd.people[who as usize];
@@ -326,7 +268,7 @@ impl<'a> World<'a> {
     }
 }
 
-fn key(seed: u64, id: u8, seals_from: u64) -> Key {
+pub(crate) fn key(seed: u64, id: u8, seals_from: u64) -> Key {
     let mut secret = [id; 32];
     secret[..8].copy_from_slice(&mix(seed ^ u64::from(id) << 56).to_le_bytes());
     Key {
