@@ -6,6 +6,7 @@ mod carry;
 mod driver;
 mod ear;
 mod edge;
+mod flood;
 mod gate;
 mod joins;
 mod planes;
@@ -18,6 +19,7 @@ mod tls;
 use anyhow::{Context as _, bail};
 
 const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [simulate] [speakers] [carry] [joins] [tls] [ear]
+       [flood-knocks] [flood-noise] [flood-scarce], or one kind: flood gets|forged|replayed|silent|pages|stayers
        (its own servers: bare ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
 fn main() -> anyhow::Result<()> {
@@ -25,6 +27,7 @@ fn main() -> anyhow::Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["measure", binary, parts @ ..] => measure(binary, parts),
+        ["flood", binary, kinds @ ..] => flood::one(binary, kinds),
         ["bare", address] => bare::carry(address),
         ["accept", address, files @ ..] => bare::accept(address, files_of(files).as_ref()),
         ["edge", address, cadence, files @ ..] => {
@@ -47,7 +50,7 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 8] = [
+    let all: [Part<'_>; 11] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("gate", &gate::report),
@@ -56,6 +59,9 @@ fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
         ("joins", &|table| joins::plain(table, binary)),
         ("tls", &|table| joins::sealed(table, binary)),
         ("ear", &|table| ear::report(table, binary)),
+        ("flood-knocks", &|table| flood::knocks(table, binary)),
+        ("flood-noise", &|table| flood::noise(table, binary)),
+        ("flood-scarce", &|table| flood::scarce(table, binary)),
     ];
     for (name, part) in all {
         if parts.is_empty() || parts.contains(&name) {

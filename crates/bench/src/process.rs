@@ -19,7 +19,10 @@ pub(crate) struct Server {
     child: Child,
     /// Feeds the server, when it needs somebody to.
     source: Option<Child>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    /// Where stage and operator are reached; empty where there is none.
+    pub(crate) stage: String,
+    pub(crate) operator: String,
 }
 
 impl Server {
@@ -33,6 +36,11 @@ impl Server {
             nanos += ran.parse::<u64>()?;
         }
         Ok(Duration::from_nanos(nanos))
+    }
+
+    /// Its data folder.
+    pub(crate) fn data(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub(crate) fn resident_bytes(&self) -> anyhow::Result<u64> {
@@ -95,7 +103,9 @@ pub(crate) fn own(words: &[&str], tls: Option<&tls::Files>) -> anyhow::Result<Se
         target: Target::new(&address, "/s/bench/live.ogg", tls)?,
         child,
         source: None,
-        _folder: tempfile::tempdir()?,
+        folder: tempfile::tempdir()?,
+        stage: String::new(),
+        operator: String::new(),
     }
     .await_sound()
 }
@@ -106,16 +116,34 @@ pub(crate) fn hustings(
     path: &str,
     tls: Option<&tls::Files>,
 ) -> anyhow::Result<Server> {
+    hustings_with(binary, path, tls, &[], &[])
+}
+
+/// The same, with more flags, and with a command before it such as `prlimit`.
+pub(crate) fn hustings_with(
+    binary: &str,
+    path: &str,
+    tls: Option<&tls::Files>,
+    more: &[&str],
+    before: &[&str],
+) -> anyhow::Result<Server> {
     let folder = tempfile::tempdir()?;
-    let address = free_address()?;
-    let mut command = on_core_0(binary);
+    let (address, stage, operator) = (free_address()?, free_address()?, free_address()?);
+    let mut command = match before {
+        [] => on_core_0(binary),
+        [program, rest @ ..] => {
+            let mut command = on_core_0(program);
+            command.args(rest).arg(binary);
+            command
+        }
+    };
     command
         .args(["serve", "--demo", "--listen", &address])
+        .args(["--stage", &stage, "--operator", &operator])
+        .args(["--media", &free_address()?])
+        .args(more)
         .arg("--data")
         .arg(folder.path());
-    for flag in ["--media", "--stage", "--operator"] {
-        command.args([flag, &free_address()?]);
-    }
     if let Some(files) = tls {
         command.arg("--tls-cert").arg(&files.cert);
         command.arg("--tls-key").arg(&files.key);
@@ -125,7 +153,9 @@ pub(crate) fn hustings(
         target: Target::new(&address, path, tls)?,
         child,
         source: None,
-        _folder: folder,
+        folder,
+        stage,
+        operator,
     }
     .await_sound()
 }
@@ -168,7 +198,9 @@ pub(crate) fn icecast() -> anyhow::Result<Server> {
         target: Target::new(&address, "/live.ogg", None)?,
         child,
         source: Some(source),
-        _folder: folder,
+        folder,
+        stage: String::new(),
+        operator: String::new(),
     }
     .await_sound()
 }

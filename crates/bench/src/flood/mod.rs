@@ -1,0 +1,311 @@
+//! Floods on the wire: the same honest crowd without and with ten times as many knocks of one kind, in one run, with
+//! thousands inside whose sound is followed page by page.
+
+mod attack;
+mod ears;
+mod joiner;
+mod node;
+mod phase;
+mod wire;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use self::attack::Kind;
+use self::node::Node;
+use self::phase::{Outcome, measure};
+use self::wire::{SPACE, Stretch, Wire};
+use crate::driver::connections_max;
+use crate::table::{Bound, Table};
+
+/// Listeners who are inside before anything begins.
+const INSIDE: usize = 5_000;
+/// Of these, those whose sound is looked at the moment it comes.
+const WATCHED: usize = 100;
+/// Seats of the node while there are to be enough.
+const SEATS: usize = 16_000;
+/// Joiners for each seat left, where there are to be too few.
+const OVERBOOKED: f64 = 2.0;
+/// How long the honest press.
+const PRESS: Duration = Duration::from_secs(5);
+/// How long before them a flood begins.
+const AHEAD: Duration = Duration::from_secs(1);
+/// From the flood's beginning to the end of counting.
+const LASTS: Duration = Duration::from_secs(16);
+/// Between two floods: the door calms down within 10 s.
+const REST: Duration = Duration::from_secs(13);
+/// Flood knocks for each honest one.
+const TIMES: f64 = 10.0;
+/// Share of its core that the driver may use, so that it is not what is measured.
+const DRIVER_MAX: f64 = 0.7;
+/// Microseconds by which its 99th knock of a hundred may be late.
+const LATE_MAX_US: u32 = 50_000;
+/// Joiners of the other space, a second.
+const OTHER_PER_S: f64 = 50.0;
+/// Honest joins a second that are tried for.
+const RATE_MAX: f64 = 1_000.0;
+
+/// Knocks that want in.
+pub(crate) fn knocks(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+    report(
+        table,
+        binary,
+        &[Kind::BareGets, Kind::Forged, Kind::Replayed],
+    )
+}
+
+/// Those who want something else, and those who stay.
+pub(crate) fn noise(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+    report(table, binary, &[Kind::Silent, Kind::Pages, Kind::Stayers])
+}
+
+/// Kinds of flood by their words.
+pub(crate) fn one(binary: &str, words: &[&str]) -> anyhow::Result<()> {
+    let named = |word: &&str| Kind::ALL.into_iter().find(|kind| kind.word() == *word);
+    let kinds: Option<Vec<Kind>> = words.iter().map(named).collect();
+    let mut table = Table::default();
+    report(
+        &mut table,
+        binary,
+        &kinds.context("gets, forged, replayed, silent, pages or stayers")?,
+    )?;
+    table.print();
+    Ok(())
+}
+
+/// The floods named, with the baseline of the same server.
+fn report(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result<()> {
+    let mut hall = Hall::open(binary, SEATS)?;
+    let rate = hall.rate()?;
+    let calm = hall.phase("no flood", rate, None)?;
+    for kind in kinds {
+        hall.rest()?;
+        let ticket = hall.node.resume_ticket()?;
+        let name = kind.name();
+        let storm = hall.phase(name, rate, Some((*kind, rate * TIMES, &ticket)))?;
+        rows(table, name, &calm, &storm, rate);
+        if *kind == Kind::Stayers {
+            share_of_stayers(table, &storm, SEATS - hall.inside);
+        }
+    }
+    Ok(())
+}
+
+/// More joiners than seats: the same in scarcity.
+pub(crate) fn scarce(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+    let seats =
+        INSIDE.min(connections_max() / 2) + (RATE_MAX * PRESS.as_secs_f64() / OVERBOOKED) as usize;
+    let mut hall = Hall::open(binary, seats)?;
+    let rate = hall.rate()?;
+    let calm = hall.phase("more joiners than seats, no flood", rate, None)?;
+    for kind in [Kind::BareGets, Kind::Stayers] {
+        hall.rest()?;
+        let name = format!("more joiners than seats, {}", kind.name());
+        let storm = hall.phase(&name, rate, Some((kind, rate * TIMES, "")))?;
+        rows(table, &name, &calm, &storm, rate);
+        if kind == Kind::Stayers {
+            share_of_stayers(table, &storm, seats - hall.inside);
+        }
+    }
+    Ok(())
+}
+
+/// A node with its crowd, and the driver.
+struct Hall {
+    node: Node,
+    wire: Wire,
+    inside: usize,
+}
+
+impl Hall {
+    fn open(binary: &str, seats: usize) -> anyhow::Result<Self> {
+        let node = Node::start(binary, &["--seats", &seats.to_string()], &[])?;
+        let files = connections_max();
+        let mut wire = Wire::new(node.server.target.address, files)?;
+        let wanted = INSIDE.min(files / 2);
+        let inside = wire.settle(wanted, WATCHED, Duration::from_secs(60))?;
+        anyhow::ensure!(inside >= wanted, "only {inside} of {wanted} came inside");
+        println!("  {inside} inside, {seats} seats, {files} files for the driver's connections");
+        let mut hall = Self { node, wire, inside };
+        hall.rest()?;
+        Ok(hall)
+    }
+
+    /// Honest joins a second, such that ten times as many knocks of a flood use half of the driver's core.
+    fn rate(&mut self) -> anyhow::Result<f64> {
+        let knocks = RATE_MAX * TIMES / 2.0;
+        let trial = Stretch {
+            honest_per_s: 0.0,
+            honest_begin: Duration::ZERO,
+            honest_last: Duration::ZERO,
+            other_per_s: 0.0,
+            flood: Some((Kind::Forged, knocks, "")),
+            lasts: Duration::from_secs(2),
+            host: None,
+        };
+        let outcome = measure(&self.node, &mut self.wire, &trial)?;
+        // The honest ask twice and stay: they cost about as much again.
+        let possible = RATE_MAX / 2.0 * (DRIVER_MAX - 0.15) / outcome.driver_cpu.max(0.01);
+        let rate = (possible / 50.0).floor() * 50.0;
+        let rate = rate.clamp(50.0, RATE_MAX);
+        println!(
+            "  {:.0} forged tickets a second use {:.0} % of the driver's core, {:.0} % of the server's: {rate} honest joins a second",
+            outcome.flood_sent as f64 / 2.0,
+            outcome.driver_cpu * 100.0,
+            outcome.server_cpu * 100.0
+        );
+        self.rest()?;
+        Ok(rate)
+    }
+
+    fn rest(&mut self) -> anyhow::Result<()> {
+        self.wire.clear();
+        let nothing = Stretch {
+            honest_per_s: 0.0,
+            honest_begin: Duration::ZERO,
+            honest_last: Duration::ZERO,
+            other_per_s: 0.0,
+            flood: None,
+            lasts: REST,
+            host: None,
+        };
+        self.wire.run(&nothing)
+    }
+
+    fn phase(
+        &mut self,
+        name: &str,
+        rate: f64,
+        flood: Option<(Kind, f64, &str)>,
+    ) -> anyhow::Result<Outcome> {
+        let request = self.node.host_request()?;
+        let stage = self
+            .node
+            .server
+            .stage
+            .parse()
+            .context("the stage's address")?;
+        let stretch = Stretch {
+            honest_per_s: rate,
+            honest_begin: AHEAD,
+            honest_last: PRESS,
+            other_per_s: OTHER_PER_S,
+            flood,
+            lasts: LASTS,
+            host: Some((stage, &request)),
+        };
+        let outcome = measure(&self.node, &mut self.wire, &stretch)?;
+        outcome.tell(name);
+        Ok(outcome)
+    }
+}
+
+fn rows(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome, rate: f64) {
+    table.add(
+        format!("{name}: honest joins a second, knocks of the flood {TIMES:.0} x"),
+        rate,
+        "/s",
+        Bound::AtLeast(RATE_MAX),
+    );
+    if let Some(why) = storm.does_not_count().or_else(|| calm.does_not_count()) {
+        table.missing(
+            name,
+            &anyhow::anyhow!("the driver was the bottleneck: {why}; this run does not count"),
+        );
+    }
+    let came = storm.honest.heard as f64 / (calm.honest.heard as f64).max(1.0) * 100.0;
+    table.add(
+        format!("{name}: honest who came in, of those without flood"),
+        came,
+        "%",
+        Bound::AtLeast(95.0),
+    );
+    let most = (calm.honest.p95_s * 2.0).max(2.0);
+    table.add(
+        format!("{name}: the honest's wait, p95"),
+        storm.honest.p95_s,
+        "s",
+        Bound::AtMost(most),
+    );
+    if let Some(share) = storm.passed_percent() {
+        table.add(
+            format!("{name}: knocks of attackers let in"),
+            share,
+            "%",
+            Bound::AtMost(1.0),
+        );
+    }
+    table.add(
+        format!("{name}: disconnected of those inside"),
+        storm.disconnects as f64,
+        "",
+        Bound::AtMost(0.0),
+    );
+    table.add(
+        format!("{name}: sound lost by those inside"),
+        storm.lost_percent,
+        "%",
+        Bound::AtMost(0.1),
+    );
+    table.add(
+        format!("{name}: longest silence of one inside"),
+        storm.stalled_s,
+        "s",
+        Bound::Beside,
+    );
+    table.add(
+        format!(
+            "{name}: the host's own page, p99 (without flood {:.1} ms)",
+            calm.host_p99_ms
+        ),
+        storm.host_p99_ms,
+        "ms",
+        Bound::Beside,
+    );
+    table.add(
+        format!("{name}: the host's own page, not answered"),
+        storm.host_failed as f64,
+        "",
+        Bound::AtMost(0.0),
+    );
+    let ratio = storm.other.p99_s / calm.other.p99_s.max(1e-6);
+    table.add(
+        format!(
+            "{name}: joins of the other space, p99, of those without flood ({:.1} ms)",
+            calm.other.p99_s * 1e3
+        ),
+        ratio,
+        "x",
+        Bound::AtMost(1.2),
+    );
+    let other = storm.other.heard as f64 / (calm.other.heard as f64).max(1.0) * 100.0;
+    table.add(
+        format!("{name}: joins of the other space that came in"),
+        other,
+        "%",
+        Bound::AtLeast(95.0),
+    );
+}
+
+/// Progressive filling by prefixes: honest ones want a seat each, attackers' all they can get.
+fn share_of_stayers(table: &mut Table, storm: &Outcome, seats_left: usize) {
+    let (honest, attackers) = (storm.honest.pressed as f64, wire::FLOOD_PREFIXES as f64);
+    let seats = seats_left as f64;
+    // Up to one seat each all are alike; above it only attackers want more.
+    let share = if honest + attackers >= seats {
+        seats * attackers / (honest + attackers)
+    } else {
+        seats - honest
+    };
+    table.add(
+        "bare GETs that stay: seats they hold, of their prefixes' max-min share",
+        storm.stayers as f64 / share * 100.0,
+        "%",
+        Bound::AtMost(100.0),
+    );
+    println!(
+        "  {} of {} seats; their share is {share:.0} in {SPACE}",
+        storm.stayers, seats_left
+    );
+}

@@ -1,0 +1,607 @@
+//! The driver: one thread, one epoll, thousands of sockets from many prefixes of 127/8. Open loop: everything is pressed
+//! when its time has come, whatever the server does, and all waits are counted from then.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::time::{Duration, Instant};
+
+use mio::event::Event;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::attack::{Kind, lets_in};
+use super::ears::Ears;
+use super::joiner::{Joiner, Next};
+
+/// Time in which the sound of every quiet listener is taken once: with fewer turns each read takes more.
+const ROUND: Duration = Duration::from_millis(500);
+/// Bytes one read takes.
+const SCRATCH: usize = 65_536;
+/// Bytes of an answer that are kept to be read.
+const SAID_MAX: usize = 32_768;
+/// Knocks sent between two looks at what has come.
+const BATCH: usize = 32;
+/// Longest sleep: lateness shows in it.
+const NAP: Duration = Duration::from_millis(2);
+const EVENTS: usize = 1_024;
+/// Listeners that come in before anything begins, a second.
+const SETTLE_PER_S: f64 = 500.0;
+
+/// Whose connection it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Was there before; `true`: looked at at once when sound comes, so that its lateness is exact.
+    Inside(bool),
+    Joiner(usize),
+    Flood(Kind),
+    /// Let in as a listener, by mistake or by right, and stays.
+    Stayer,
+    /// The host's own page.
+    Host,
+}
+
+struct Line {
+    stream: TcpStream,
+    who: Who,
+    meant: Instant,
+    said: Vec<u8>,
+    /// What could not be sent yet.
+    unsent: Vec<u8>,
+    ears: Option<Box<Ears>>,
+    quiet: bool,
+}
+
+/// What happened since it was last taken.
+#[derive(Default)]
+pub(crate) struct Seen {
+    pub(crate) sent: u64,
+    /// Answers that let a flooder in.
+    pub(crate) passes: u64,
+    pub(crate) refused: u64,
+    /// Closed without a word.
+    pub(crate) dropped: u64,
+    /// Knocks that could not be sent: no port, no file, no room in the kernel's queue.
+    pub(crate) unsent: u64,
+    pub(crate) disconnects: u64,
+    pub(crate) late_us: Vec<u32>,
+    pub(crate) host_us: Vec<u32>,
+    pub(crate) host_failed: u64,
+    pub(crate) open_max: usize,
+}
+
+pub(crate) struct Wire {
+    poll: Poll,
+    lines: Vec<Option<Line>>,
+    free: Vec<usize>,
+    open: usize,
+    open_most: usize,
+    quiet: Vec<usize>,
+    cursor: usize,
+    round: Instant,
+    scratch: Vec<u8>,
+    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    pub(crate) joiners: Vec<Joiner>,
+    pub(crate) seen: Seen,
+    pub(crate) public: SocketAddr,
+}
+
+/// Who presses from `begins` on, so many a second.
+struct Beat {
+    every: Duration,
+    next: Instant,
+    ends: Instant,
+}
+
+impl Beat {
+    fn new(per_s: f64, begins: Instant, lasts: Duration) -> Self {
+        let never = per_s <= 0.0;
+        Self {
+            every: Duration::from_secs_f64(1.0 / per_s.max(1e-3)),
+            next: begins,
+            ends: if never { begins } else { begins + lasts },
+        }
+    }
+
+    fn due(&mut self, now: Instant) -> Option<Instant> {
+        let due = self.next;
+        (due <= now && due < self.ends).then(|| {
+            self.next += self.every;
+            due
+        })
+    }
+
+    fn next(&self) -> Option<Instant> {
+        (self.next < self.ends).then_some(self.next)
+    }
+}
+
+/// One stretch of time on the wire.
+pub(crate) struct Stretch<'a> {
+    pub(crate) honest_per_s: f64,
+    pub(crate) honest_begin: Duration,
+    pub(crate) honest_last: Duration,
+    /// Joiners of the other space, whom no flood is meant for.
+    pub(crate) other_per_s: f64,
+    pub(crate) flood: Option<(Kind, f64, &'a str)>,
+    pub(crate) lasts: Duration,
+    /// The request of the host's own page, and where it goes.
+    pub(crate) host: Option<(SocketAddr, &'a [u8])>,
+}
+
+/// Spaces of the server that is measured.
+pub(crate) const SPACE: &str = "demo";
+pub(crate) const OTHER: &str = "other";
+/// Prefixes that attackers have.
+pub(crate) const FLOOD_PREFIXES: u64 = 1_024;
+
+/// Every number another /24 of a range of its own, then the next address in it.
+fn address(first: u8, prefixes: u64, number: u64) -> Ipv4Addr {
+    let [low, high] = ((number % prefixes) as u16).to_le_bytes();
+    Ipv4Addr::new(
+        127,
+        first.wrapping_add(high),
+        low,
+        1 + (number / prefixes % 250) as u8,
+    )
+}
+
+impl Wire {
+    pub(crate) fn new(public: SocketAddr, files: usize) -> anyhow::Result<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            lines: Vec::new(),
+            free: Vec::new(),
+            open: 0,
+            open_most: files,
+            quiet: Vec::new(),
+            cursor: 0,
+            round: Instant::now(),
+            scratch: vec![0; SCRATCH],
+            timers: BinaryHeap::new(),
+            joiners: Vec::new(),
+            seen: Seen::default(),
+            public,
+        })
+    }
+
+    /// Presses and hears until `stretch` is over.
+    pub(crate) fn run(&mut self, stretch: &Stretch<'_>) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let ends = begun + stretch.lasts;
+        let honest_at = begun + stretch.honest_begin;
+        let mut honest = Beat::new(stretch.honest_per_s, honest_at, stretch.honest_last);
+        let mut other = Beat::new(stretch.other_per_s, honest_at, stretch.honest_last);
+        let (kind, per_s, ticket) = stretch.flood.unwrap_or((Kind::Silent, 0.0, ""));
+        let mut flood = Beat::new(per_s, begun, stretch.lasts);
+        let mut host = Beat::new(
+            if stretch.host.is_some() { 10.0 } else { 0.0 },
+            begun,
+            stretch.lasts,
+        );
+        let (mut events, mut knocks) = (Events::with_capacity(EVENTS), 0_u64);
+        while Instant::now() < ends {
+            let now = Instant::now();
+            for _ in 0..BATCH {
+                let Some(meant) = honest.due(now) else { break };
+                self.late(now, meant);
+                // One of three has no script.
+                let script = self.joiners.len() % 3 != 2;
+                self.press(SPACE, script, meant);
+            }
+            for _ in 0..BATCH {
+                let Some(meant) = flood.due(now) else { break };
+                self.late(now, meant);
+                let from = address(200, FLOOD_PREFIXES, knocks);
+                let request = kind.request(SPACE, knocks, ticket);
+                self.open(self.public, from, request, Who::Flood(kind), meant);
+                self.seen.sent += 1;
+                knocks += 1;
+            }
+            if let Some(meant) = other.due(now) {
+                self.press(OTHER, true, meant);
+            }
+            if let (Some(meant), Some((to, request))) = (host.due(now), stretch.host) {
+                self.open(
+                    to,
+                    Ipv4Addr::LOCALHOST,
+                    Some(request.to_vec()),
+                    Who::Host,
+                    meant,
+                );
+            }
+            self.wake(now);
+            self.take_quiet(now);
+            let due = [honest.next(), flood.next(), other.next(), Some(ends)];
+            let next = due.into_iter().flatten().min().unwrap_or(ends);
+            let nap = next.saturating_duration_since(Instant::now()).min(NAP);
+            self.poll.poll(&mut events, Some(nap))?;
+            for event in &events {
+                self.on(event);
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings so many inside, at a pace that is no rush, and gives how many are.
+    pub(crate) fn settle(
+        &mut self,
+        count: usize,
+        watched: usize,
+        patience: Duration,
+    ) -> anyhow::Result<usize> {
+        let (begun, mut events) = (Instant::now(), Events::with_capacity(EVENTS));
+        let (every, mut next) = (Duration::from_secs_f64(1.0 / SETTLE_PER_S), begun);
+        let mut number = 0_u64;
+        while begun.elapsed() < patience && self.inside() < count {
+            // Never more at once to catch up with: that would be a rush, and the door would treat it as one.
+            if Instant::now() >= next && self.open < count {
+                next = Instant::now() + every;
+                let from = address(1, 6_144, number);
+                let burst = if number % 2 == 0 { "?burst=short" } else { "" };
+                let request = super::attack::get(&format!("/s/{SPACE}/live.ogg{burst}"));
+                let who = Who::Inside((number as usize) < watched);
+                self.open(self.public, from, Some(request), who, Instant::now());
+                number += 1;
+            }
+            self.take_quiet(Instant::now());
+            self.poll.poll(&mut events, Some(NAP))?;
+            for event in &events {
+                self.on(event);
+            }
+        }
+        Ok(self.inside())
+    }
+
+    /// Everybody but those who were inside before goes.
+    pub(crate) fn clear(&mut self) {
+        for slot in 0..self.lines.len() {
+            let goes = self.lines[slot]
+                .as_ref()
+                .is_some_and(|line| !matches!(line.who, Who::Inside(_)));
+            if goes {
+                self.close(slot);
+            }
+        }
+        self.timers.clear();
+        self.joiners.clear();
+    }
+
+    /// Pages, pages lost, and the longest silence in seconds, of all who were inside before.
+    pub(crate) fn ears(&self) -> (u64, u64, f64) {
+        let mut sum = (0, 0, 0.0_f64);
+        for line in self.lines.iter().flatten() {
+            if let (Who::Inside(watched), Some(ears)) = (line.who, &line.ears) {
+                sum.0 += ears.pages;
+                sum.1 += ears.lost + u64::from(ears.broken) * 1_000;
+                if watched {
+                    sum.2 = sum.2.max(ears.stalled_s);
+                }
+            }
+        }
+        sum
+    }
+
+    /// What was silent before does not count from now on.
+    pub(crate) fn forget_silence(&mut self) {
+        let ears = self
+            .lines
+            .iter_mut()
+            .flatten()
+            .filter_map(|line| line.ears.as_mut());
+        ears.for_each(|ears| ears.stalled_s = 0.0);
+    }
+
+    pub(crate) fn inside(&self) -> usize {
+        self.count(|who| matches!(who, Who::Inside(_)))
+    }
+
+    pub(crate) fn stayers(&self) -> usize {
+        self.count(|who| who == Who::Stayer)
+    }
+
+    fn count(&self, is: impl Fn(Who) -> bool) -> usize {
+        let heard = |line: &&Line| line.ears.is_some() && is(line.who);
+        self.lines.iter().flatten().filter(heard).count()
+    }
+
+    fn late(&mut self, now: Instant, meant: Instant) {
+        let late = now.duration_since(meant).as_micros();
+        self.seen
+            .late_us
+            .push(u32::try_from(late).unwrap_or(u32::MAX));
+    }
+
+    fn press(&mut self, space: &'static str, script: bool, meant: Instant) {
+        let number = self.joiners.len();
+        let from = if space == SPACE {
+            address(32, 24_576, number as u64)
+        } else {
+            address(132, 8_192, number as u64)
+        };
+        self.joiners.push(Joiner::new(space, script, from, meant));
+        self.ask(number);
+    }
+
+    fn ask(&mut self, number: usize) {
+        let joiner = &mut self.joiners[number];
+        joiner.requests += 1;
+        let (from, request, meant) = (joiner.from, joiner.request(), joiner.meant);
+        if !self.open(self.public, from, Some(request), Who::Joiner(number), meant) {
+            self.timers
+                .push(Reverse((Instant::now() + Duration::from_secs(1), number)));
+        }
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some(Reverse((_, number))) =
+            self.timers.peek().copied().filter(|due| due.0.0 <= now)
+        {
+            self.timers.pop();
+            self.ask(number);
+        }
+    }
+
+    /// A connection under way; false when there is none left to be had.
+    fn open(
+        &mut self,
+        to: SocketAddr,
+        from: Ipv4Addr,
+        request: Option<Vec<u8>>,
+        who: Who,
+        meant: Instant,
+    ) -> bool {
+        let unsent = request.unwrap_or_default();
+        let line = match self.open < self.open_most {
+            true => connect(to, from).ok(),
+            false => None,
+        };
+        let Some(stream) = line else {
+            self.seen.unsent += u64::from(matches!(who, Who::Flood(_)));
+            return false;
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.lines.push(None);
+            self.lines.len() - 1
+        });
+        let mut line = Line {
+            stream,
+            who,
+            meant,
+            said: Vec::new(),
+            unsent,
+            ears: None,
+            quiet: false,
+        };
+        // On loopback the other end has answered by now, unless its queue is full.
+        let pending = line.send().is_err() || !line.unsent.is_empty();
+        let interest = if pending {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        let fd = line.stream.as_raw_fd();
+        if self
+            .poll
+            .registry()
+            .register(&mut SourceFd(&fd), Token(slot), interest)
+            .is_err()
+        {
+            self.free.push(slot);
+            return false;
+        }
+        self.lines[slot] = Some(line);
+        self.open += 1;
+        self.seen.open_max = self.seen.open_max.max(self.open);
+        true
+    }
+
+    fn close(&mut self, slot: usize) {
+        if let Some(line) = self.lines[slot].take() {
+            self.open -= 1;
+            if line.quiet {
+                self.quiet.retain(|quiet| *quiet != slot);
+            }
+            self.free.push(slot);
+        }
+    }
+
+    fn on(&mut self, event: &Event) {
+        let slot = event.token().0;
+        let Some(line) = self.lines[slot].as_mut() else {
+            return;
+        };
+        if event.is_writable() && !line.unsent.is_empty() && line.send().is_err() {
+            return self.ended(slot);
+        }
+        self.read(slot, event.is_read_closed());
+    }
+
+    /// Takes what has come for one connection; `whole`: up to its end.
+    fn read(&mut self, slot: usize, whole: bool) {
+        loop {
+            let Some(line) = self.lines[slot].as_mut() else {
+                return;
+            };
+            match line.stream.read(&mut self.scratch) {
+                Ok(0) => return self.ended(slot),
+                Ok(read) => {
+                    let more = whole || read == self.scratch.len();
+                    self.heard(slot, read);
+                    if !more {
+                        // Less than asked for: there is no more, and an end will be told by an event of its own.
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => return,
+                Err(_) => return self.ended(slot),
+            }
+        }
+    }
+
+    fn heard(&mut self, slot: usize, read: usize) {
+        let Some(line) = self.lines[slot].as_mut() else {
+            return;
+        };
+        let bytes = &self.scratch[..read];
+        if let Some(ears) = &mut line.ears {
+            return ears.hear(bytes, Instant::now());
+        }
+        if line.said.len() < SAID_MAX {
+            line.said.extend_from_slice(bytes);
+        }
+        match line.who {
+            Who::Inside(watched) if sounds(&line.said) => self.seat(slot, !watched),
+            Who::Joiner(number) => {
+                let next = self.joiners[number].read(&line.said, false);
+                self.go_on(slot, number, next);
+            }
+            Who::Flood(kind) => {
+                let passed = lets_in(kind, &line.said);
+                self.seen.passes += u64::from(passed);
+                self.seen.refused += u64::from(!passed);
+                if passed && kind == Kind::Stayers {
+                    line.who = Who::Stayer;
+                    self.seat(slot, true);
+                } else {
+                    self.close(slot);
+                }
+            }
+            Who::Inside(_) | Who::Stayer | Who::Host => {}
+        }
+    }
+
+    /// From now on it is a listener; the quiet ones are looked after in turns.
+    fn seat(&mut self, slot: usize, quiet: bool) {
+        let Some(line) = self.lines[slot].as_mut() else {
+            return;
+        };
+        let mut ears = Box::new(Ears::new());
+        let head = line.said.windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(end) = head {
+            ears.hear(&line.said[end + 4..], Instant::now());
+        }
+        line.said = Vec::new();
+        line.ears = Some(ears);
+        if quiet {
+            line.quiet = true;
+            let fd = line.stream.as_raw_fd();
+            // It stays readable by hand.
+            let _ = self.poll.registry().deregister(&mut SourceFd(&fd));
+            self.quiet.push(slot);
+        }
+    }
+
+    fn go_on(&mut self, slot: usize, number: usize, next: Next) {
+        let joiner = &mut self.joiners[number];
+        match next {
+            Next::More => {}
+            Next::Inside => {
+                joiner.heard = Some(joiner.meant.elapsed());
+                self.seat(slot, true);
+            }
+            Next::Ask => {
+                self.close(slot);
+                self.ask(number);
+            }
+            Next::AskAfter(wait) => {
+                self.close(slot);
+                self.timers.push(Reverse((Instant::now() + wait, number)));
+            }
+        }
+    }
+
+    fn ended(&mut self, slot: usize) {
+        let Some(line) = self.lines[slot].as_mut() else {
+            return;
+        };
+        let (who, listened) = (line.who, line.ears.is_some());
+        match who {
+            Who::Joiner(number) if !listened => {
+                let said = std::mem::take(&mut line.said);
+                let next = self.joiners[number].read(&said, true);
+                return self.go_on(slot, number, next);
+            }
+            Who::Inside(_) if listened => self.seen.disconnects += 1,
+            Who::Joiner(_) => self.seen.disconnects += 1,
+            Who::Flood(_) => self.seen.dropped += 1,
+            Who::Host => {
+                let took = line.meant.elapsed().as_micros();
+                if line.said.starts_with(b"HTTP/1.1 200") {
+                    self.seen
+                        .host_us
+                        .push(u32::try_from(took).unwrap_or(u32::MAX));
+                } else {
+                    self.seen.host_failed += 1;
+                }
+            }
+            Who::Inside(_) | Who::Stayer => {}
+        }
+        self.close(slot);
+    }
+
+    /// As many quiet ones as their round asks for by now.
+    fn take_quiet(&mut self, now: Instant) {
+        let part = now.duration_since(self.round).as_secs_f64() / ROUND.as_secs_f64();
+        let count = (self.quiet.len() as f64 * part.min(1.0)) as usize;
+        if count == 0 && part < 1.0 {
+            return;
+        }
+        self.round = now;
+        for _ in 0..count {
+            if self.quiet.is_empty() {
+                return;
+            }
+            self.cursor = (self.cursor + 1) % self.quiet.len();
+            self.read(self.quiet[self.cursor], false);
+        }
+    }
+}
+
+impl Line {
+    fn send(&mut self) -> io::Result<()> {
+        if self.unsent.is_empty() {
+            return Ok(());
+        }
+        match self.stream.write(&self.unsent) {
+            Ok(sent) => {
+                self.unsent.drain(..sent);
+                Ok(())
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected
+                ) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn sounds(said: &[u8]) -> bool {
+    let head = said.windows(4).position(|four| four == b"\r\n\r\n");
+    said.starts_with(b"HTTP/1.1 200") && head.is_some_and(|end| said.len() > end + 4)
+}
+
+fn connect(to: SocketAddr, from: Ipv4Addr) -> io::Result<TcpStream> {
+    let socket = Socket::new(
+        Domain::IPV4,
+        Type::STREAM.nonblocking(),
+        Some(Protocol::TCP),
+    )?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        // EINPROGRESS: on its way.
+        Err(error) if error.raw_os_error() == Some(115) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.into())
+}
