@@ -68,11 +68,14 @@ impl Caller {
         if ran < PACE_FROM_S {
             return None;
         }
-        let over = |seconds: usize| {
+        let over = |ring, seconds: usize| {
             let seconds = seconds.min(ran as usize + 1);
-            self.newest(&self.called, seconds) as f64 / seconds as f64
+            self.newest(ring, seconds) as f64 / seconds as f64
         };
-        let (long, short) = (over(SHOW_WINDOW_S), over(CALLED_WINDOW_S));
+        // When nobody is called because many of the called still seek a seat, the line moves as those come in.
+        let came = over(&self.came, SHOW_WINDOW_S);
+        let long = over(&self.called, SHOW_WINDOW_S).max(came);
+        let short = over(&self.called, CALLED_WINDOW_S).max(came);
         let (slow, quick) = (long.min(short) * 0.8, long.max(short) * 1.25);
         // While nothing was called lately the minute's pace is all that is known.
         (quick > 0.0).then_some((slow.max(quick / 8.0), quick))
@@ -158,6 +161,23 @@ mod tests {
         let mut caller = Caller::default();
         let (_, called) = run(&mut caller, 0, 180, 100, 0.0);
         assert!(called > 1_000_000, "{called}");
+    }
+
+    #[test]
+    fn while_the_called_still_come_in_the_line_has_their_pace() {
+        let mut caller = Caller::default();
+        caller.call(10_000, 0, 0, 1_000_000, Now::from_millis(1_000));
+        let mut pace = None;
+        for tick in 11..2_000 {
+            // Ten a second of those called long ago find a seat; none is left for anybody else.
+            caller.call(0, 1, 0, 1_000_000, Now::from_millis(tick * 100));
+            pace = caller.pace();
+        }
+        let (slow, quick) = pace.unwrap();
+        assert!(
+            slow <= 10.0 && 10.0 <= quick && quick < 20.0,
+            "{slow} {quick}"
+        );
     }
 
     #[test]
