@@ -12,7 +12,7 @@ import { DESK, errors, finish, house, listen, open, settled, test, watched, word
 
 const shots = process.env.SHOTS ?? "target/shots";
 /** Few enough to be filled by sockets, and enough that one listener is no rush to the door. */
-const SEATS = 60;
+const SEATS = 120;
 const SMALL = { width: 360, height: 740 }, LARGE = { width: 1280, height: 800 };
 const url = (id = "demo") => `${house.public}/s/${id}`;
 let crowd, strict, firefox, speakers, page;
@@ -161,6 +161,75 @@ await test("seats come free: from line to sound by itself, and few questions wer
   if (questions > 8) throw new Error(`${questions} questions`);
 }, { needed: true });
 
+await test("on the turn without a press the browser is asked for one, and the place is kept", async () => {
+  await page.context().close();
+  await fill();
+  watched.page = page = await open(strict, url());
+  await inLine(page);
+  empty();
+  await words(page, "#line-h", "Your turn. Press to hear.", 40000);
+  await words(page, "#cry", "Your turn");
+  if (!(await page.title()).startsWith("Your turn")) throw new Error(await page.title());
+  await look(page, "turn");
+  await page.click("#arm");
+  await plays(page);
+  await words(page, "#listen", "You are listening");
+});
+await test("pausing frees the seat, and the ticket brings it back through a storm", async () => {
+  await until("the right to come back", () => page.evaluate(() => globalThis.hustings.door.query().startsWith("t=")));
+  await fill();
+  await page.click("#listen");
+  await until("silence", async () => (await doorOf(page)).player === "idle");
+  await page.click("#listen");
+  await plays(page, 30000);
+});
+await test("after kill -9 in a storm who was inside is inside again", async () => {
+  await house.kill();
+  await house.start("--demo", "--seats", String(SEATS));
+  await until("the finding", async () => (await doorOf(page)).player !== "playing");
+  await plays(page, 40000);
+});
+
+await test("without script the waiting page looks again by itself, keeps its place in its address, and plays", async () => {
+  await page.context().close();
+  empty();
+  await fill();
+  const context = await crowd.newContext({ viewport: DESK, javaScriptEnabled: false });
+  watched.page = page = await context.newPage();
+  await page.goto(`${url()}/live.ogg`);
+  await words(page, "h1", "You are in line. This page lets you in.");
+  const content = await page.getAttribute("meta[http-equiv=refresh]", "content");
+  const [, seconds, place] = /^(\d+); url=\/s\/demo\/line\?place=([\w-]{80})$/.exec(content) ?? [];
+  if (!(Number(seconds) >= 3 && Number(seconds) <= 60)) throw new Error(`it refreshes by ${content}`);
+  if (!(await page.getAttribute("#again", "href")).includes(place)) throw new Error("its links do not keep the place");
+  const answer = await fetch(`${url()}/line?place=${place}`);
+  if (!/^\d+; url=/.test(answer.headers.get("refresh") ?? "") || !answer.headers.get("cache-control").includes("no-store")) throw new Error("the head says nothing");
+  for (const [size, viewport] of [["360", SMALL], ["1280", LARGE]]) {
+    await page.setViewportSize(viewport);
+    await page.screenshot({ path: join(shots, `line-noscript-${size}.png`), fullPage: true });
+  }
+  empty();
+  await until("the sound's own player", () => page.locator("audio[controls]").count(), 40000);
+  if (await page.locator("meta[http-equiv=refresh]").count()) throw new Error("a page that plays must not load itself anew");
+  if (!/live\.ogg\?t=[\w-]{80}$/.test(await page.getAttribute("audio", "src")) && !/live\.ogg$/.test(await page.getAttribute("audio", "src"))) throw new Error("no ticket");
+  await page.focus("audio");
+  await until("the sound", async () => {
+    if (await page.evaluate(() => document.querySelector("audio").paused)) await page.keyboard.press("Space");
+    return page.evaluate(() => document.querySelector("audio").currentTime > 0.3);
+  });
+  await context.close();
+});
+await test("Firefox waits, and plays by itself on its turn", async () => {
+  await fill();
+  const fox = await firefox.newPage();
+  await fox.goto(url());
+  await inLine(fox);
+  await fox.click("#arm");
+  await until("the music", () => fox.evaluate(() => /hold\./.test(globalThis.hustings.audio.src) && globalThis.hustings.audio.currentTime > 0.5));
+  empty();
+  await plays(fox, 40000);
+  await fox.close();
+});
 await test("no page broke a rule of its own", () => { if (errors.length) throw new Error([...new Set(errors)].join("\n")); });
 
 await finish(crowd, strict, firefox, speakers);

@@ -118,7 +118,6 @@ export class Door extends EventTarget {
 
   /** The sound has begun. */
   inside() {
-    this.#ticket = null;
     this.#solved = null;
     if (this.#place) this.#keepPlace(null);
     this.line = null;
@@ -332,6 +331,8 @@ export class Door extends EventTarget {
       if (this.state !== "in") return;
       if (said?.verdict === "resume" && TOKEN.test(said.ticket)) {
         this.#back = { token: said.ticket, until: Date.now() + said.renew_ms * 2 };
+        // Until here the seat was known by the ticket alone.
+        this.#ticket = null;
         if (this.#invited) this.#keepInvited(null);
         this.#askBack(said.renew_ms * (0.8 + Math.random() * 0.2), 0);
       } else if (failed + 1 < RESUME_TRIES) this.#askBack(backoff(failed + 2, 3000, 60000), failed + 1);

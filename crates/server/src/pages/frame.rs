@@ -16,6 +16,8 @@ pub(super) struct Page<'a> {
     pub icons: &'a [&'a str],
     /// Seconds after which a page without script asks again.
     pub refresh: Option<u32>,
+    /// Seconds after which every browser goes on, and where to.
+    pub again: Option<(u32, String)>,
     /// Data for the script: name and value of attributes on `<body>`.
     pub data: Vec<(&'static str, String)>,
     pub banner: Markup,
@@ -38,6 +40,7 @@ impl Default for Page<'_> {
             scripts: &[],
             icons: &[],
             refresh: None,
+            again: None,
             data: Vec::new(),
             banner: html! {},
             main: html! {},
@@ -105,6 +108,7 @@ fn framed(page: Page<'_>) -> Markup {
                 title { (page.title) }
                 @if !page.description.is_empty() { meta name="description" content=(page.description); }
                 @if let Some(seconds) = page.refresh { noscript { meta http-equiv="refresh" content=(seconds); } }
+                @if let Some((seconds, next)) = &page.again { meta http-equiv="refresh" content={ (seconds) "; url=" (next) }; }
                 link rel="icon" href=(assets::href("icon.svg")) type="image/svg+xml";
                 link rel="stylesheet" href=(assets::href("hustings.css"));
                 link rel="stylesheet" href=(assets::href("app.css"));

@@ -9,18 +9,24 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hustings_control::gate::line::Estimate;
 use hustings_control::gate::{Ask, Cause, Door, Reason, Shows, Verdict, Waiting};
+use hustings_control::ids::UnixMillis;
+use hustings_control::spaces::Space;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::frame::{self, OWN, Page, Serve};
-use super::home;
+use super::frame::{self, OWN, Page, Serve, icon};
 use super::words::number;
+use super::{home, parts};
 use crate::api::App;
 use crate::api::knock::{client, not_foreign};
 use crate::live::SpaceHandle;
 
-/// Seconds between two looks at most: whoever has no script learns of a turn only so.
+/// Seconds between two looks, whatever the gate says: a page costs more than a knock, and whoever has no script learns of a
+/// turn only so.
+const REFRESH_S_MIN: u32 = 3;
 const REFRESH_S_MAX: u32 = 60;
+/// People drawn before somebody at most: more are too small to see.
+const QUEUE_DRAWN: u64 = 40;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
@@ -62,7 +68,7 @@ pub(super) async fn page(
         client(&request),
         asked.place.unwrap_or_default(),
     );
-    show(&handle, &state)
+    show(&handle, &state, app.clock.wall())
 }
 
 /// A page of another site may link here, but must not knock by pictures and frames.
@@ -102,28 +108,52 @@ fn stand(app: &App, door: &Arc<Door>, from: IpAddr, place: String) -> LineState 
     }
 }
 
-fn show(handle: &SpaceHandle, state: &LineState) -> Response {
+fn show(handle: &SpaceHandle, state: &LineState, now: UnixMillis) -> Response {
     let space = handle.snapshot.load();
     let id = handle.id.as_str();
-    let (heading, again) = match state {
-        LineState::Open | LineState::Turn { .. } => ("It is your turn", None),
+    let (heading, title, again) = match state {
+        LineState::Open | LineState::Turn { .. } => ("Your turn.", "Your turn".to_owned(), None),
         LineState::Waiting { waiting, place } => {
-            let seconds = waiting.poll_ms.div_ceil(1_000).clamp(1, REFRESH_S_MAX);
+            let seconds = waiting
+                .poll_ms
+                .div_ceil(1_000)
+                .clamp(REFRESH_S_MIN, REFRESH_S_MAX);
+            let title = match waiting.wait {
+                Estimate::Between(..) => format!(
+                    "You are in line, place {}",
+                    number(waiting.position.saturating_add(1))
+                ),
+                Estimate::Unknown => "You are in line".to_owned(),
+            };
+            let next = format!("/s/{id}/line?place={place}");
             (
-                "In line",
-                Some((seconds, format!("/s/{id}/line?place={place}"))),
+                "You are in line. This page lets you in.",
+                title,
+                Some((seconds, next)),
             )
         }
-        LineState::TurnedAway(_) => ("At the door", Some((2, format!("/s/{id}/line")))),
+        LineState::TurnedAway(_) => {
+            let next = format!("/s/{id}/line");
+            (
+                "At the door.",
+                "You are in line".to_owned(),
+                Some((REFRESH_S_MIN, next)),
+            )
+        }
     };
     let page = Page {
-        title: format!("{heading}: {}", space.title),
-        main: html! { div class="wrap" {
-            h1 { (space.title) }
-            h2 { (heading) }
-            (words(id, state))
-            @if let Some((_, next)) = &again { p { a href=(next) { "Look now" } } }
-            p { a href={ "/s/" (id) } { "About this space" } }
+        title: format!("{title}: {}", space.title),
+        icons: &["sound", "phone", "wait", "play"],
+        again: again.clone(),
+        main: html! { div class="wrap" id="view" {
+            (parts::rail(&space, now))
+            div class="stack loose near" id="line" {
+                div class="stack tight" {
+                    h1 { (heading) }
+                    p class="stand" { @if again.is_some() { "More people want to hear " cite { (space.title) } " than this server carries at once." } @else { (space.title) } }
+                }
+                (body(&space, state, again.as_ref()))
+            }
         } },
         ..Page::default()
     };
@@ -138,49 +168,164 @@ fn show(handle: &SpaceHandle, state: &LineState) -> Response {
     {
         response.headers_mut().insert(header::REFRESH, refresh);
     }
-    // The place stands in the address: it is not for the next site.
-    response.headers_mut().insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
     response
 }
 
-fn words(id: &str, state: &LineState) -> Markup {
+fn body(space: &Space, state: &LineState, again: Option<&(u32, String)>) -> Markup {
+    let id = &space.id;
     match state {
         LineState::Open => sound(&format!("/s/{id}/live.ogg")),
         LineState::Turn { ticket } => sound(&format!("/s/{id}/live.ogg?t={ticket}")),
-        LineState::Waiting { waiting, .. } => html! {
-            @if waiting.ahead > 0 { p { (number(waiting.ahead)) " before you." } }
-            p { (wait(waiting)) }
-            p { "This page looks again by itself. Your place is in its address: keep the page, or the address." }
-        },
         LineState::TurnedAway(reason) => html! { p data-reason=(reason.name()) {
             "Your place is no longer good. This page takes a new one by itself."
         } },
+        LineState::Waiting { waiting, .. } => html! {
+            (ticket(waiting))
+            @if let Some((seconds, next)) = again {
+                div class="btns" { a class="btn main" id="again" href=(next) { "Look now" } }
+                p class="small soft" { "This page looks again by itself in " (seconds) " seconds." }
+                (help(space, id.as_str()))
+            }
+        },
+    }
+}
+
+fn ticket(waiting: &Waiting) -> Markup {
+    let ahead = waiting.ahead;
+    html! {
+        section class="ticket" aria-label="Your place in line" {
+            div class="stub" {
+                p class="small" { "Your place" }
+                p class="figure" { (number(waiting.position.saturating_add(1))) }
+                p class="small how" { "Places go by arrival." }
+            }
+            div {
+                p id="line-wait" {
+                    b { @match ahead { 0 => "Nobody is ahead of you.", 1 => "1 person is ahead of you.", _ => { (number(ahead)) " people are ahead of you." } } }
+                    br; (wait(waiting))
+                }
+                (queue(ahead))
+            }
+        }
+    }
+}
+
+/// You, those before you, and the door: decor.
+fn queue(ahead: u64) -> Markup {
+    let people = ahead.min(QUEUE_DRAWN);
+    let tall = |i: u64| 20 + (i * 7_919) % 9;
+    html! {
+        svg class="queue" viewBox="0 0 600 68" aria-hidden="true" focusable="false" {
+            rect class="you" x="60" y="14" width="6" height="48" {}
+            circle class="ring" cx="63" cy="7" r="5" {}
+            @for i in 0..people { rect class="them" x=(75 + i * 11) y=(62 - tall(i)) width="3.4" height=(tall(i)) {} }
+            rect class="base" x="0" y="62" width="600" height="4" {}
+            path class="base" d="M536 62V14h48v48h-5V19h-38v43z" {}
+        }
+    }
+}
+
+fn help(space: &Space, id: &str) -> Markup {
+    html! {
+        div class="cols even" {
+            section class="stack" aria-labelledby="self" {
+                h2 id="self" { "What happens by itself" }
+                ul class="facts" {
+                    li { (icon("sound")) span { "On your turn this page shows a player. Press play if it does not begin by itself." } }
+                    li { (icon("phone")) span { "Your place stands in the address of this page: keep the page open, or keep the address." } }
+                    li { (icon("wait")) span { "Reloading wins nothing and loses nothing. If your connection drops, your place is kept." } }
+                }
+            }
+            section class="stack" aria-labelledby="cannot" {
+                h2 id="cannot" { "If you cannot wait" }
+                ul class="plain small" {
+                    @if space.record { li { span class="grow" { "The recording will be under the link of this space" } } }
+                    li { a class="grow" href={ "/s/" (id) } { "About this space" } }
+                }
+                p class="small soft" { "The line is the same for everybody: no account, no payment and no faster browser moves you forward." }
+            }
+        }
     }
 }
 
 fn sound(source: &str) -> Markup {
     html! {
+        p { "The sound starts now. If it does not begin by itself, press play." }
         audio controls autoplay src=(source) {}
-        p { "If it does not begin by itself, press play, or " a href=(source) { "open the sound" } "." }
+        p { a class="btn" href=(source) { (icon("play")) "Open the sound by itself" } }
     }
 }
 
 fn wait(waiting: &Waiting) -> String {
-    let minutes = |seconds: u32| seconds.div_ceil(60).max(1);
+    let minutes = |seconds: u32| (seconds.saturating_add(30) / 60).max(1);
     match (waiting.cause, waiting.wait) {
-        (Cause::NodeFull, _) => "This node is full. You keep your place.".to_owned(),
+        (Cause::NodeFull, _) => {
+            "This server carries no more people at this moment. Your place is kept.".to_owned()
+        }
         (Cause::PrefixShare, _) => {
-            "Many listen from your network already; others come first. You keep your place."
+            "Many people listen from your network already, and others come first. Your place is kept."
                 .to_owned()
         }
-        (Cause::NoSeat, _) => "It is your turn as soon as a seat is free.".to_owned(),
-        (_, Estimate::Between(_, 0)) => "It is about to be your turn.".to_owned(),
-        (_, Estimate::Between(low, high)) => {
-            format!("About {} to {} minutes.", minutes(low), minutes(high))
+        (Cause::NoSeat, _) | (_, Estimate::Between(_, 0..5)) => {
+            "You are next. The next seat that comes free is yours.".to_owned()
         }
-        (_, Estimate::Unknown) => "Nobody can say yet how long it takes.".to_owned(),
+        (_, Estimate::Between(_, 5..60)) => "Less than a minute.".to_owned(),
+        (_, Estimate::Between(low, high)) => {
+            let about = minutes(low / 2 + high / 2);
+            let unit = if about == 1 { "minute" } else { "minutes" };
+            match (minutes(low), minutes(high)) {
+                (low, high) if low == high => format!("About {about} {unit}, up to {}.", high + 1),
+                (low, high) => format!("About {about} {unit}, between {low} and {high}."),
+            }
+        }
+        (_, Estimate::Unknown) => {
+            "People are entering slowly now, and we cannot say how long it takes. Your place is kept.".to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(cause: Cause, ahead: u64, wait: Estimate) -> Waiting {
+        Waiting {
+            cause,
+            place: None,
+            ahead,
+            position: ahead + 100,
+            wait,
+            poll_ms: 2_000,
+        }
+    }
+
+    #[test]
+    fn no_wait_is_a_single_number_without_a_range() {
+        let says = |cause, wait_s| wait(&waiting(cause, 9, wait_s));
+        let turn = Cause::NotYourTurn;
+        assert_eq!(
+            says(turn, Estimate::Between(240, 480)),
+            "About 6 minutes, between 4 and 8."
+        );
+        assert_eq!(
+            says(turn, Estimate::Between(55, 80)),
+            "About 1 minute, up to 2."
+        );
+        assert_eq!(says(turn, Estimate::Between(9, 30)), "Less than a minute.");
+        assert!(says(turn, Estimate::Unknown).contains("cannot say"));
+        assert!(says(Cause::NoSeat, Estimate::Between(0, 0)).contains("next"));
+        let far = says(turn, Estimate::Between(u32::MAX, u32::MAX));
+        assert!(far.starts_with("About 71582788 minutes"), "{far}");
+    }
+
+    #[test]
+    fn a_ticket_says_place_and_people_and_draws_a_bounded_queue() {
+        let text = ticket(&waiting(Cause::NotYourTurn, 8_000_000, Estimate::Unknown)).into_string();
+        assert!(text.contains("8,000,101") && text.contains("8,000,000 people are ahead of you."));
+        assert_eq!(text.matches("class=\"them\"").count() as u64, QUEUE_DRAWN);
+        let one = ticket(&waiting(Cause::NotYourTurn, 1, Estimate::Unknown)).into_string();
+        assert!(
+            one.contains("1 person is ahead of you.") && one.matches("class=\"them\"").count() == 1
+        );
     }
 }
