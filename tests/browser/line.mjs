@@ -1,7 +1,6 @@
 // The line: more people than seats. Pages with and without script wait by themselves, keep their places, and sound begins by itself.
 
 import { readFileSync } from "node:fs";
-import { request } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -11,50 +10,37 @@ import { until } from "./house.mjs";
 import { DESK, errors, finish, house, listen, open, settled, test, watched, words } from "./suite.mjs";
 
 const shots = process.env.SHOTS ?? "target/shots";
-/** Few enough to be filled by sockets, and enough that one listener is no rush to the door. */
-const SEATS = 120;
+/** Listeners that one space may have here: as many sockets take them all. */
+const SEATS = 4;
 const SMALL = { width: 360, height: 740 }, LARGE = { width: 1280, height: 800 };
 const url = (id = "demo") => `${house.public}/s/${id}`;
 let crowd, strict, firefox, speakers, page;
 
 /** A listener that is nothing but a socket, from a prefix of its own: it has its seat as long as it is open. */
-const sit = async (from, right = "") => {
+const sit = async (from) => {
   const socket = connect({ port: house.listen, host: "127.0.0.1", localAddress: `127.7.${from}.1` });
   let got = "";
   socket.on("error", () => {});
   socket.on("data", (bytes) => { if (got.length < 200) got += bytes.toString("latin1"); });
-  socket.write(`GET /s/demo/live.ogg?burst=short${right} HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n`);
+  socket.write("GET /s/demo/live.ogg?burst=short HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n");
   await until("an answer", () => got.includes("\r\n\r\n"));
   return { socket, status: Number(got.slice(9, 12)), leave: () => socket.destroy() };
 };
-const knock = (from, show) => new Promise((done, failed) => {
-  const asking = request({ port: house.listen, host: "127.0.0.1", localAddress: `127.7.${from}.1`, method: "POST", path: "/s/demo/knock", headers: { "content-type": "application/json" }, agent: false }, (answer) => {
-    let text = "";
-    answer.on("data", (part) => { text += part; });
-    answer.on("end", () => done(JSON.parse(text)));
-  });
-  asking.on("error", failed);
-  asking.end(JSON.stringify(show ? { ask: "right", show } : { ask: "right" }));
-});
+const limit = (most) => house.api("PUT", "/spaces/demo/door", { limit: most });
 let seated = [];
-/** Takes one seat after the other, by the line where it must be, until none is left. */
+/** Takes all seats that the space then has. */
 const fill = async () => {
-  const take = async (from) => {
-    let said = await knock(from), place = said.place;
-    for (let tries = 0; tries < 40 && said.verdict === "wait"; tries += 1) {
-      await new Promise((go) => setTimeout(go, 300));
-      said = await knock(from, place);
-      place = said.place ?? place;
-    }
-    if (said.verdict !== "enter") return;
-    const one = await sit(from, said.ticket ? `&t=${said.ticket}` : "");
-    if (one.status === 200) seated.push(one); else one.leave();
-  };
-  // More come than there are seats: what the lanes keep back for others is not theirs, and they give up.
-  await Promise.all([...Array(SEATS + 10).keys()].map(take));
-  if (seated.length < SEATS / 2) throw new Error(`only ${seated.length} of ${SEATS} seats were taken`);
+  await limit(null);
+  await until("calm", async () => (await serving()).mode === "calm", 40000);
+  while (seated.length < SEATS) {
+    const one = await sit(seated.length);
+    if (one.status !== 200) throw new Error(`a seat was refused with ${one.status}`);
+    seated.push(one);
+  }
+  await limit(await until("all inside", async () => { const { inside } = await house.api("GET", "/spaces/demo/door"); return inside >= SEATS && inside; }));
   await until("a storm", async () => (await serving()).mode === "storm");
 };
+/** Those before the page go, one after the other. */
 const empty = () => { for (const one of seated.splice(0)) one.leave(); };
 const serving = async () => (await fetch(`${url()}/serving.json`)).json();
 const plays = (of, ms = 20000) => until("the sound", () => of.evaluate(() => globalThis.hustings.player.state === "playing" && globalThis.hustings.audio.currentTime > 0), ms);
@@ -94,12 +80,12 @@ await test("the short sum is the same in the page's worker and in the server", (
   for (const { puzzle, tries, from, solution } of puzzles) if (solve(puzzle, tries, from, () => 0) !== solution) throw new Error(`another solution of ${puzzle}`);
 });
 await test("a node with few seats, and browsers", async () => {
-  await house.start("--demo", "--seats", String(SEATS));
+  await house.start("--demo");
   [crowd, strict] = await Promise.all([openChromium(), chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true,
     args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=document-user-activation-required"] })]);
   speakers = await openSpeakers();
   firefox = await openFirefox(speakers.env);
-  await until("the demo's sound", async () => { const one = await sit(200); one.leave(); return one.status === 200; });
+  await until("the demo's sound", async () => { return (await fetch(`${url()}/live.ogg`, { signal: AbortSignal.timeout(500) })).ok; });
 }, { needed: true });
 
 await test("in calm a press plays at once, and the page gets the right to come back", async () => {
@@ -185,7 +171,7 @@ await test("pausing frees the seat, and the ticket brings it back through a stor
 });
 await test("after kill -9 in a storm who was inside is inside again", async () => {
   await house.kill();
-  await house.start("--demo", "--seats", String(SEATS));
+  await house.start("--demo");
   await until("the finding", async () => (await doorOf(page)).player !== "playing");
   await plays(page, 40000);
 });

@@ -6,6 +6,8 @@ import { backoff, sleep } from "./util.js";
 const TOKEN = /^[\w-]{80}$/;
 /** ms between two looks: the same bounds as the server's own, whose answers say how long for whom. */
 const POLL_MIN = 2000, POLL_MAX = 600000, POLL_UNKNOWN = 30000;
+/** ms to the first look when nobody knows how long it takes; each later one waits twice as long, up to the bound above. */
+const SOON_MS = 6000;
 /** ms that a ticket is shown before the place is shown again: tickets are good for ten minutes. */
 const TICKET_MS = 9 * 60000;
 /** ms from the start of the sound to the first question for the right to come back, and as much again at most. */
@@ -26,8 +28,8 @@ const kept = (store, key) => { try { return JSON.parse(store.getItem(key)); } ca
 const stores = (name) => { try { return globalThis[name]; } catch { return undefined; } };
 
 /** The same rule as the server's: three quarters of the way to the expected turn, and a little by chance. */
-export const pollAfter = (wait) => {
-  if (!wait) return POLL_UNKNOWN * (1 + Math.random());
+export const pollAfter = (wait, looks = 9) => {
+  if (!wait) return Math.min(POLL_UNKNOWN * (1 + Math.random()), SOON_MS * 2 ** looks * (0.8 + Math.random() * 0.4));
   const pause = (wait.low_s + wait.high_s) * 375;
   return pause < POLL_MIN ? POLL_MIN * (1 + Math.random()) : Math.min(pause, POLL_MAX) * (1 + Math.random() * 0.1);
 };
@@ -250,10 +252,10 @@ export class Door extends EventTarget {
 
   /** Sleeps, looks, and sleeps again, until it is worth knocking. */
   async #sleepUntilDue(said, signal) {
-    let pause = said.poll_ms;
+    let pause = said.wait || !TO_COME.has(said.cause) ? said.poll_ms : Math.min(said.poll_ms, pollAfter(null, 0));
     // Nobody tells in a knock how the line moves. For a long wait one look more is worth it.
     if (pause > 4 * POLL_MIN && TO_COME.has(said.cause) && await this.#isDue()) return;
-    for (;;) {
+    for (let looks = 1; ; looks += 1) {
       await this.#rest(pause, signal);
       if (signal.aborted || !TO_COME.has(said.cause)) return;
       // Just solved, and not yet shown.
@@ -261,7 +263,7 @@ export class Door extends EventTarget {
       const due = await this.#isDue();
       if (due && this.#place) this.#solved = null;
       if (due || this.#solved) return;
-      pause = due === null ? backoff(4, 2000, 30000) : pollAfter(this.line.wait);
+      pause = due === null ? backoff(4, 2000, 30000) : pollAfter(this.line.wait, looks);
     }
   }
 

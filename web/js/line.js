@@ -27,7 +27,7 @@ export const waitWords = ({ wait, cause, ahead, draw_at: drawn }) => {
 };
 
 /** Heights that look like people and are always the same. */
-const tall = (i) => 20 + ((i * 7919) % 9);
+const tall = (i) => 20 + ((i * i * 5 + i * 3) % 11) * 0.9;
 /** Those who came in, you, those before you, and the door: decor, whose proportions are true. */
 const queue = (share, ahead) => {
   const at = 60 + Math.round(share * 400);

@@ -213,7 +213,7 @@ fn ticket(waiting: &Waiting) -> Markup {
 /// You, those before you, and the door: decor.
 fn queue(ahead: u64) -> Markup {
     let people = ahead.min(QUEUE_DRAWN);
-    let tall = |i: u64| 20 + (i * 7_919) % 9;
+    let tall = |i: u64| 20 + (i * i * 5 + i * 3) % 10;
     html! {
         svg class="queue" viewBox="0 0 600 68" aria-hidden="true" focusable="false" {
             rect class="you" x="60" y="14" width="6" height="48" {}
