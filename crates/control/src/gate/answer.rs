@@ -6,8 +6,8 @@ use super::door::Door;
 use super::knock::{Gate, Shown};
 use super::lanes::Lane;
 use super::limits::{
-    DRAW_SPREAD_MS, PLACE_AGE_MIN_MS, PLACE_LIFE_MS, POLL_MS_CALLED, POLL_MS_MIN, POLL_OTHERS,
-    PUZZLE_LIFE_MS, RESUME_LIFE_MS, TICKET_LIFE_MS,
+    DRAW_SPREAD_MS, PLACE_AGE_MIN_MS, PLACE_LIFE_MS, POLL_MS_CALLED, POLL_MS_MIN, POLL_MS_UNKNOWN,
+    POLL_OTHERS, PUZZLE_LIFE_MS, RESUME_LIFE_MS, TICKET_LIFE_MS,
 };
 use super::line::{Estimate, Place, poll_after};
 use super::mode::Mode;
@@ -226,12 +226,13 @@ impl Dice {
 /// take as long again: a quarter of the time since it got its place, so that it asks some ten times and not each second. Who
 /// finds no seat asks the more seldom the more `others` found none in this tick, whoever came first: seats fall free one by one.
 fn poll_called(cause: Cause, since_ms: u64, others: u32, random: u32) -> u32 {
-    let sleep = match cause {
-        Cause::PrefixShare => since_ms / 4,
-        Cause::NoSeat => u64::from(POLL_MS_MIN) * u64::from(1 + others / POLL_OTHERS),
-        _ => 0,
+    let least = u64::from(POLL_MS_MIN);
+    let (sleep, most) = match cause {
+        Cause::PrefixShare => (since_ms / 4, POLL_MS_CALLED),
+        Cause::NoSeat => (least * u64::from(1 + others / POLL_OTHERS), POLL_MS_UNKNOWN),
+        _ => (least, POLL_MS_MIN),
     };
-    let sleep = sleep.clamp(u64::from(POLL_MS_MIN), u64::from(POLL_MS_CALLED));
+    let sleep = sleep.clamp(least, u64::from(most));
     (sleep + ((sleep * u64::from(random)) >> 32)) as u32
 }
 
@@ -252,6 +253,6 @@ mod tests {
         );
         assert!(poll_called(Cause::PrefixShare, u64::MAX, 0, u32::MAX) <= 2 * POLL_MS_CALLED);
         assert!(poll_called(Cause::NoSeat, 900_000, 1, u32::MAX) <= 2 * POLL_MS_MIN);
-        assert!(poll_called(Cause::NoSeat, 0, 1_000_000, 0) == POLL_MS_CALLED);
+        assert!(poll_called(Cause::NoSeat, 0, 1_000_000, 0) == POLL_MS_UNKNOWN);
     }
 }

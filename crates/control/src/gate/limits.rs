@@ -54,7 +54,7 @@ pub const POLL_MS_MIN: u32 = 2_000;
 pub const POLL_MS_MAX: u32 = 1_800_000;
 /// Milliseconds between two polls of one whose turn has come and whose prefix has its share: others of it must leave first, or
 /// the share must rise. Longer, and seats that fall free would lie idle.
-pub const POLL_MS_CALLED: u32 = 30_000;
+pub const POLL_MS_CALLED: u32 = 60_000;
 /// Others without a seat in one tick for each of which one asks `POLL_MS_MIN` later.
 pub const POLL_OTHERS: u32 = 8;
 /// Milliseconds over which those who took part in the draw ask what came of it. Below `CALLED_WINDOW_S`, else others would be
