@@ -78,13 +78,13 @@ impl World<'_> {
         };
         let own = number & 0x3f_ffff;
         match kind {
-            Kind::Carrier => Network::v4(0xc0_0000 | number / (CARRIER_USERS * 12)),
+            Kind::Carrier => Network::v4(0xc0_0000 | (number / (CARRIER_USERS * 12))),
             Kind::Flood | Kind::Forged | Kind::Replay if !self.scenario.shared_networks => {
                 Network::v4(0x80_0000 | own)
             }
-            Kind::Native => Network::v4(0x80_0000 | own / 10),
-            Kind::Farm => Network::v4(0x80_0000 | own / 1_000),
-            Kind::Prefixes if number % 2 == 0 => Network::v4(0x80_0000 | own),
+            Kind::Native => Network::v4(0x80_0000 | (own / 10)),
+            Kind::Farm => Network::v4(0x80_0000 | (own / 1_000)),
+            Kind::Prefixes if number.is_multiple_of(2) => Network::v4(0x80_0000 | own),
             Kind::Prefixes => Network::dense(number),
             _ => {
                 // Some networks have many, most have few.
@@ -95,7 +95,7 @@ impl World<'_> {
                     1.0
                 };
                 let at = (part * skew * f64::from(networks)) as u32;
-                if at % 3 == 0 {
+                if at.is_multiple_of(3) {
                     Network::household(at)
                 } else {
                     Network::v4(at)

@@ -152,7 +152,7 @@ impl World<'_> {
             self.crowd.set_token(who, place.as_bytes());
         }
         let person = &self.crowd.people[who as usize];
-        if person.kind == Kind::Farm && mix(u64::from(who)) % u64::from(FARM_USES) != 0 {
+        if person.kind == Kind::Farm && !mix(u64::from(who)).is_multiple_of(u64::from(FARM_USES)) {
             self.crowd.people[who as usize].state = State::Hoards;
             return;
         }
@@ -161,7 +161,7 @@ impl World<'_> {
         let millis = match kind {
             Kind::NoScript => waiting.poll_ms.max(REFRESH_MS),
             // Impatient at first; nobody reloads every five seconds for an hour.
-            Kind::Reloader => (3_000 + random % 7_000) * (2 + u32::from(person.polls)) / 2,
+            Kind::Reloader => (3_000 + random % 7_000) << (person.polls / 2).min(5),
             // Asleep every other time, and then late.
             Kind::Phone if random % 2 == 0 => waiting.poll_ms + random % 30_000,
             _ => waiting.poll_ms,
@@ -181,7 +181,7 @@ impl World<'_> {
                 return self.asks_for_sound(who);
             }
             Kind::Reloader | Kind::NoScript => return self.shows_place(who),
-            Kind::Phone if random % 16 == 0 => {
+            Kind::Phone if random.is_multiple_of(16) => {
                 self.crowd.people[who as usize].network = self.network(kind, who);
             }
             _ => {}

@@ -15,7 +15,7 @@ impl Dice {
 
     /// Below `sides`, which is at least 1.
     pub(crate) fn below(&mut self, sides: u32) -> u32 {
-        (u64::from((self.roll() >> 32) as u32) * u64::from(sides) >> 32) as u32
+        (((self.roll() >> 32) * u64::from(sides)) >> 32) as u32
     }
 
     pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {

@@ -2,6 +2,7 @@
 
 use hustings_rehearse::{ATTACKS, Attack, Curve, Kind, Scenario, simulate};
 
+#[expect(clippy::disallowed_methods, reason = "a test may be told its seed")]
 fn seeds(count: u64) -> Vec<u64> {
     match std::env::var("SEED") {
         Ok(seed) => vec![seed.parse().expect("SEED is a number")],

@@ -175,7 +175,7 @@ mod tests {
         }
         let (slow, quick) = pace.unwrap();
         assert!(
-            slow <= 10.0 && 10.0 <= quick && quick < 20.0,
+            slow <= 10.0 && (10.0..20.0).contains(&quick),
             "{slow} {quick}"
         );
     }
