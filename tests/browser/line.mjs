@@ -17,32 +17,36 @@ const url = (id = "demo") => `${house.public}/s/${id}`;
 let crowd, strict, firefox, speakers, page;
 
 /** A listener that is nothing but a socket, from a prefix of its own: it has its seat as long as it is open. */
-const sit = async (from) => {
+const sit = async (id, from) => {
   const socket = connect({ port: house.listen, host: "127.0.0.1", localAddress: `127.7.${from}.1` });
   let got = "";
   socket.on("error", () => {});
   socket.on("data", (bytes) => { if (got.length < 200) got += bytes.toString("latin1"); });
-  socket.write("GET /s/demo/live.ogg?burst=short HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n");
+  socket.write(`GET /s/${id}/live.ogg?burst=short HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n`);
   await until("an answer", () => got.includes("\r\n\r\n"));
   return { socket, status: Number(got.slice(9, 12)), leave: () => socket.destroy() };
 };
-const limit = (most) => house.api("PUT", "/spaces/demo/door", { limit: most });
 let seated = [];
-/** Takes all seats that the space then has. */
-const fill = async () => {
-  await limit(null);
-  await until("calm", async () => (await serving()).mode === "calm", 40000);
+/** Sockets take so many seats, and the space gets no more. */
+const fill = async (id) => {
   while (seated.length < SEATS) {
-    const one = await sit(seated.length);
+    const one = await sit(id, seated.length);
     if (one.status !== 200) throw new Error(`a seat was refused with ${one.status}`);
     seated.push(one);
   }
-  await limit(await until("all inside", async () => { const { inside } = await house.api("GET", "/spaces/demo/door"); return inside >= SEATS && inside; }));
-  await until("a storm", async () => (await serving()).mode === "storm");
+  await until("all inside", async () => (await house.api("GET", `/spaces/${id}/door`)).inside === SEATS);
+  await house.api("PUT", `/spaces/${id}/door`, { limit: SEATS });
+  await until("a storm", async () => (await serving(id)).mode === "storm");
+};
+/** A space of its own, with hold music: a door remembers for minutes how many of a prefix were inside, and lets as many come back. */
+const space = async (id) => {
+  await house.api("POST", "/spaces", { id, title: "A hearing that many want to hear" });
+  await house.api("POST", `/spaces/${id}/open`);
+  await until("the music", async () => (await fetch(`${url(id)}/live.ogg`, { method: "HEAD" })).ok);
 };
 /** Those before the page go, one after the other. */
 const empty = () => { for (const one of seated.splice(0)) one.leave(); };
-const serving = async () => (await fetch(`${url()}/serving.json`)).json();
+const serving = async (id) => (await fetch(`${url(id)}/serving.json`)).json();
 const plays = (of, ms = 20000) => until("the sound", () => of.evaluate(() => globalThis.hustings.player.state === "playing" && globalThis.hustings.audio.currentTime > 0), ms);
 const doorOf = (of) => of.evaluate(() => ({ state: globalThis.hustings.door.state, line: globalThis.hustings.door.line, player: globalThis.hustings.player.state }));
 const inLine = async (of) => {
@@ -85,15 +89,12 @@ await test("a node with few seats, and browsers", async () => {
     args: ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--autoplay-policy=document-user-activation-required"] })]);
   speakers = await openSpeakers();
   firefox = await openFirefox(speakers.env);
-  await until("the demo's sound", async () => { return (await fetch(`${url()}/live.ogg`, { signal: AbortSignal.timeout(500) })).ok; });
+  await until("the demo's sound", async () => (await fetch(`${url()}/live.ogg`, { method: "HEAD" })).ok);
 }, { needed: true });
 
 await test("in calm a press plays at once, and the page gets the right to come back", async () => {
-  // A space of its own: the other's door must not remember that somebody of this prefix was inside.
-  await house.api("POST", "/spaces", { id: "calm", title: "Nobody waits here" });
-  await house.api("POST", "/spaces/calm/open");
+  await space("calm");
   watched.page = page = await open(crowd, url("calm"));
-  await until("the music", async () => (await fetch(`${url("calm")}/live.ogg`, { signal: AbortSignal.timeout(500) })).ok);
   await listen(page);
   await plays(page);
   if ((await doorOf(page)).state !== "in") throw new Error("the door does not know");
@@ -103,7 +104,7 @@ await test("in calm a press plays at once, and the page gets the right to come b
 }, { needed: true });
 
 await test("seats are taken: a page without a press goes to the line, and its place is a number", async () => {
-  await fill();
+  await fill("demo");
   watched.page = page = await open(crowd, url());
   await inLine(page);
   await words(page, "#arm", "Sound on my turn");
@@ -149,8 +150,9 @@ await test("seats come free: from line to sound by itself, and few questions wer
 
 await test("on the turn without a press the browser is asked for one, and the place is kept", async () => {
   await page.context().close();
-  await fill();
-  watched.page = page = await open(strict, url());
+  await space("press");
+  await fill("press");
+  watched.page = page = await open(strict, url("press"));
   await inLine(page);
   empty();
   await words(page, "#line-h", "Your turn. Press to hear.", 40000);
@@ -159,11 +161,11 @@ await test("on the turn without a press the browser is asked for one, and the pl
   await look(page, "turn");
   await page.click("#arm");
   await plays(page);
-  await words(page, "#listen", "You are listening");
+  await words(page, "#listen", "Hold music");
 });
 await test("pausing frees the seat, and the ticket brings it back through a storm", async () => {
   await until("the right to come back", () => page.evaluate(() => globalThis.hustings.door.query().startsWith("t=")));
-  await fill();
+  if ((await serving("press")).mode === "calm") throw new Error("the storm is over already");
   await page.click("#listen");
   await until("silence", async () => (await doorOf(page)).player === "idle");
   await page.click("#listen");
@@ -179,16 +181,17 @@ await test("after kill -9 in a storm who was inside is inside again", async () =
 await test("without script the waiting page looks again by itself, keeps its place in its address, and plays", async () => {
   await page.context().close();
   empty();
-  await fill();
+  await space("bare");
+  await fill("bare");
   const context = await crowd.newContext({ viewport: DESK, javaScriptEnabled: false });
   watched.page = page = await context.newPage();
-  await page.goto(`${url()}/live.ogg`);
+  await page.goto(`${url("bare")}/live.ogg`);
   await words(page, "h1", "You are in line. This page lets you in.");
   const content = await page.getAttribute("meta[http-equiv=refresh]", "content");
-  const [, seconds, place] = /^(\d+); url=\/s\/demo\/line\?place=([\w-]{80})$/.exec(content) ?? [];
+  const [, seconds, place] = /^(\d+); url=\/s\/bare\/line\?place=([\w-]{80})$/.exec(content) ?? [];
   if (!(Number(seconds) >= 3 && Number(seconds) <= 60)) throw new Error(`it refreshes by ${content}`);
   if (!(await page.getAttribute("#again", "href")).includes(place)) throw new Error("its links do not keep the place");
-  const answer = await fetch(`${url()}/line?place=${place}`);
+  const answer = await fetch(`${url("bare")}/line?place=${place}`);
   if (!/^\d+; url=/.test(answer.headers.get("refresh") ?? "") || !answer.headers.get("cache-control").includes("no-store")) throw new Error("the head says nothing");
   for (const [size, viewport] of [["360", SMALL], ["1280", LARGE]]) {
     await page.setViewportSize(viewport);
@@ -206,15 +209,41 @@ await test("without script the waiting page looks again by itself, keeps its pla
   await context.close();
 });
 await test("Firefox waits, and plays by itself on its turn", async () => {
-  await fill();
+  await space("fox");
+  await fill("fox");
   const fox = await firefox.newPage();
-  await fox.goto(url());
+  await fox.goto(url("fox"));
   await inLine(fox);
   await fox.click("#arm");
   await until("the music", () => fox.evaluate(() => /hold\./.test(globalThis.hustings.audio.src) && globalThis.hustings.audio.currentTime > 0.5));
   empty();
   await plays(fox, 40000);
   await fox.close();
+});
+await test("before the start a place can be kept, and is used first; a link's ticket leaves the address", async () => {
+  await house.api("POST", "/spaces", { id: "soon", title: "It starts in an hour", starts_at: Date.now() + 3600000 });
+  watched.page = page = await open(crowd, url("soon"));
+  await page.click("#rsvp");
+  await words(page, "#rsvp-kept", "A place is kept for you");
+  if (await page.locator("#rsvp").isVisible()) throw new Error("the button is still there");
+  const ticket = await page.evaluate(() => JSON.parse(localStorage.getItem("hustings-invited-soon")));
+  if (!/^[\w-]{80}$/.test(ticket)) throw new Error(`kept: ${ticket}`);
+  await look(page, "rsvp");
+  await page.reload();
+  await until("the place that is kept", () => page.locator("#rsvp-kept").isVisible());
+  const { links } = await house.api("POST", "/spaces/soon/tickets", { count: 1 });
+  await page.goto("about:blank");
+  await page.goto(links[0].replace(/^https?:\/\/[^/]+/, house.public));
+  if (page.url().includes("#")) throw new Error(page.url());
+  const invited = links[0].split("#t=")[1];
+  await until("the link's ticket", () => page.evaluate((token) => localStorage.getItem("hustings-invited-soon") === JSON.stringify(token), invited));
+  await house.api("POST", "/spaces/soon/open");
+  await until("open doors", () => page.evaluate(() => document.querySelector("#view").dataset.phase === "open"));
+  const asked = page.waitForRequest((request) => /live\./.test(request.url()));
+  await page.click("#listen");
+  if (!(await asked).url().includes(`t=${invited}`)) throw new Error((await asked).url());
+  await plays(page);
+  await page.context().close();
 });
 await test("no page broke a rule of its own", () => { if (errors.length) throw new Error([...new Set(errors)].join("\n")); });
 
