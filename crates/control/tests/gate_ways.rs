@@ -550,6 +550,61 @@ fn a_rotation_in_the_middle_of_an_event_refuses_nobody() {
     }
 }
 
+/// Whoever has a place comes with it until nobody finds a seat any more.
+fn rush_in(night: &mut Night, places: &[(u8, TokenText)], inside: &mut Vec<Pass>) {
+    for (from, place) in places {
+        if let Verdict::Enter(entry) = night.knock(*from, Ask::Right, token(place)) {
+            inside.push(entry.pass);
+        }
+    }
+}
+
+#[test]
+fn in_a_storm_who_was_inside_comes_in_by_the_first_knock() {
+    let mut night = Night::new(100);
+    let seated = entered(night.knock(200, Ask::Sound, Shows::Mark(5)));
+    let ticket = night.resume_ticket(200, Shows::Mark(5)).unwrap();
+    let mut inside = night.storm(8);
+    let mut places = Vec::new();
+    for from in 0..60 {
+        let place = waiting(night.knock(from, Ask::Right, Shows::Nothing)).place;
+        places.push((from, place.expect("a place")));
+    }
+    // Its connection breaks while the line presses in: nothing is lost that the usher could see.
+    drop(seated);
+    for _ in 0..300 {
+        night.pass(100);
+        rush_in(&mut night, &places, &mut inside);
+    }
+    assert!(
+        inside.len() >= 98,
+        "{} inside: the line fills the rest",
+        inside.len()
+    );
+    let entry = entered(night.knock(200, Ask::Sound, token(&ticket)));
+    assert_eq!(entry.pass.lane(), Lane::Resume);
+    assert!(night.hall.inside() <= 100);
+    // The next of them finds one too, as soon as somebody leaves.
+    drop(inside.pop());
+    night.pass(100);
+    rush_in(&mut night, &places, &mut inside);
+    drop(entry);
+    entered(night.knock(201, Ask::Sound, token(&ticket)));
+}
+
+#[test]
+fn a_shard_in_a_storm_of_its_own_takes_back_who_was_inside() {
+    let mut night = Night::new(40);
+    let seated = entered(night.knock(200, Ask::Sound, Shows::Mark(5)));
+    let ticket = night.resume_ticket(200, Shows::Mark(5)).unwrap();
+    drop(seated);
+    night.load.cpu = 0.93;
+    let (load, times) = (night.load, night.times);
+    let event = night.gates[0].tick(&load, times).expect("a storm");
+    assert_eq!((event.to, night.door.mode()), (Mode::Storm, Mode::Calm));
+    entered(night.knock(200, Ask::Sound, token(&ticket)));
+}
+
 #[test]
 fn a_space_below_its_guarantee_goes_first_when_seats_come_free() {
     let mut night = Night::with(Settings {
@@ -622,7 +677,8 @@ fn modes_come_and_go_as_events() {
     let mut night = Night::new(100);
     let mut passes = Vec::new();
     let mut modes = Vec::new();
-    for each in 0..100 {
+    // The last seat is kept for those who were inside.
+    for each in 0..99 {
         let ticket = invitation_of(&night.door.clone(), u64::from(each), &night);
         passes.push(entered(night.knock(each, Ask::Sound, token(&ticket))).pass);
         modes.extend(

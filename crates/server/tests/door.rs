@@ -481,21 +481,6 @@ fn a_full_node_takes_nobody_in_and_keeps_who_is_inside() {
     ear.expect(&all);
 }
 
-/// As a player that was told to come again: in a storm a lane has seats from the usher's next tick on.
-fn comes_in(world: &World, net: u8, query: &str) -> Client<TcpStream> {
-    let began = Instant::now();
-    loop {
-        let mut client = from(world, net);
-        client.get(&format!("/s/town-hall/live.ogg{query}"));
-        let head = client.head();
-        if head.starts_with("HTTP/1.1 200 ") {
-            return client;
-        }
-        assert!(began.elapsed() < PATIENCE, "never let in: {head}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 #[test]
 fn who_was_inside_comes_back_after_a_restart() {
     let data = tempfile::tempdir().expect("a folder");
@@ -524,8 +509,8 @@ fn who_was_inside_comes_back_after_a_restart() {
     let _newcomers = fill(&world, Mode::Busy);
     let stranger = refused(&world, 60, "", "");
     assert!(stranger.starts_with("HTTP/1.1 503 "), "{stranger}");
-    let _by_ticket = comes_in(&world, 61, &format!("?t={ticket}"));
-    let _by_prefix = comes_in(&world, 50, "");
+    let _by_ticket = listen(&world, 61, &format!("?t={ticket}"));
+    let _by_prefix = listen(&world, 50, "");
     let forged = refused(&world, 62, &format!("?t={}", "A".repeat(80)), "");
     assert!(forged.starts_with("HTTP/1.1 503 "), "{forged}");
 }

@@ -7,8 +7,8 @@ use super::call::Caller;
 use super::door::Door;
 use super::lanes::{Dealer, LANES, Lane};
 use super::limits::{
-    LOSS_KEPT_S, LOSS_MIN, LOSS_PART, LOSS_RETURN_S, LOSS_UNUSUAL, RETURNS_MIN, RETURNS_PART,
-    RETURNS_SHARE,
+    LOSS_KEPT_S, LOSS_MIN, LOSS_PART, LOSS_RETURN_S, LOSS_UNUSUAL, RESUME_READY_FROM,
+    RESUME_READY_MAX, RESUME_READY_PART, RETURNS_MIN, RETURNS_PART, RETURNS_SHARE,
 };
 use super::load::Resource;
 use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
@@ -100,7 +100,8 @@ impl Booked {
     pub(super) fn see(&mut self) {
         let door = &self.door;
         for (lane, counts) in door.lanes.iter().enumerate() {
-            self.seen.left[lane] = counts.credits.swap(0, Relaxed);
+            // Credits stay where they are until new ones are dealt: gates do not wait for the usher.
+            self.seen.left[lane] = counts.credits.load(Relaxed);
             self.seen.used[lane] = counts.entered.swap(0, Relaxed);
             self.seen.unmet[lane] = counts.unmet.swap(0, Relaxed);
             let now = f64::from(self.seen.used[lane] + self.seen.unmet[lane]);
@@ -254,6 +255,9 @@ impl Booked {
             door.line.call(u64::MAX, times.now);
             self.caller.note(called, came, times.now);
             door.line.set_pace(0.0, 0.0);
+            for counts in &door.lanes {
+                counts.credits.store(0, Relaxed);
+            }
             return;
         }
         let room = self.seen.room;
@@ -277,11 +281,14 @@ impl Booked {
                 .max(self.caller.expected());
         }
         // Who lost the connection is first, though the line is quicker.
-        let kept = self.kept.min(room);
+        let kept = self.kept.max(self.ready()).min(room);
         let mut dealt = self.dealer.deal(door.shares(), room - kept, wanted);
         dealt[Lane::Resume as usize] += kept;
-        for (counts, credits) in door.lanes.iter().zip(dealt) {
-            counts.credits.store(credits, Relaxed);
+        for ((counts, dealt), left) in door.lanes.iter().zip(dealt).zip(self.seen.left) {
+            // What was taken since the look is taken off.
+            let _ = counts.credits.fetch_update(Relaxed, Relaxed, |now| {
+                Some((dealt + now).saturating_sub(left))
+            });
         }
         let here = self.demand[2].ceil() as u32;
         let (seats, over) = (dealt[2].saturating_sub(here), self.seen.over_level);
@@ -291,6 +298,15 @@ impl Booked {
         door.line.call(more, times.now);
         let (slow, quick) = self.caller.pace().unwrap_or_default();
         door.line.set_pace(slow, quick);
+    }
+
+    /// Seats that lie ready for those who were inside, whoever presses in.
+    fn ready(&self) -> u32 {
+        let all = self.door.inside().saturating_add(self.seen.room);
+        if all < RESUME_READY_FROM {
+            return 0;
+        }
+        (all / RESUME_READY_PART).clamp(1, RESUME_READY_MAX)
     }
 
     pub(super) fn adjust_puzzles(&mut self) {

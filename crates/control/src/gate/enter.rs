@@ -108,9 +108,11 @@ impl Gate {
             door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
             Cause::NoSeat
         };
-        let credit = match storm {
-            true => Some(door.take_credit(lane).ok_or_else(|| unmet(door))?),
-            false => None,
+        // Who was inside takes any seat there is, dealt or not: a player asks once.
+        let credit = match (storm, lane) {
+            (true, Lane::Resume) => door.take_credit(lane),
+            (true, _) => Some(door.take_credit(lane).ok_or_else(|| unmet(door))?),
+            (false, _) => None,
         };
         let back = |door: &Door| credit.into_iter().for_each(|lane| door.return_credit(lane));
         if !door.take_seat() {

@@ -90,3 +90,8 @@ pub const LOSS_RETURN_S: u32 = 60;
 /// Seconds for which the seats of lost connections go to nobody else: players come again within some seconds, with jitter.
 /// After it the line has what is left.
 pub const LOSS_KEPT_S: u32 = 10;
+/// In a storm one seat in so many, at least one and at most `RESUME_READY_MAX`, is kept for those who were inside: their players
+/// ask once, and the seat they left goes to the line within a tick. A space of fewer than `RESUME_READY_FROM` seats keeps none.
+pub const RESUME_READY_PART: u32 = 100;
+pub const RESUME_READY_MAX: u32 = 64;
+pub const RESUME_READY_FROM: u32 = 100;
