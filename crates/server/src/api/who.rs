@@ -16,6 +16,7 @@ use super::cookies::{Kind, cookie, cookie_name};
 use super::door::{Door, guard};
 use super::problem::{Answer, Problem};
 use crate::desk::DeskError;
+use crate::house::Guest;
 use crate::live::SpaceHandle;
 use crate::shield::Friends;
 
@@ -116,9 +117,12 @@ impl FromRequestParts<Door> for InSpace {
     }
 }
 
-/// Those on stage and those who run it are never blocked, whoever offends in their name. On the crowd's listener nobody
-/// is a friend: there is no such extension.
+/// Those on stage and those who run it are never blocked, whoever offends in their name, and never make room for others. On
+/// the crowd's listener nobody is a friend: there is no such extension.
 fn befriend(parts: &Parts) {
+    if let Some(guest) = parts.extensions.get::<Guest>() {
+        guest.has_a_right();
+    }
     let friends = parts.extensions.get::<Option<Friends>>();
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     if let (Some(Some(friends)), Some(ConnectInfo(peer))) = (friends, peer) {

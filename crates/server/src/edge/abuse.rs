@@ -43,6 +43,15 @@ impl AbuseConfig {
             connections_per_s: config.prefix_connections,
         }
     }
+
+    /// The address whose prefixes are bounded. None for proxies, which speak for many, and for this machine itself: an
+    /// operator's own proxy or probe that he forgot to name.
+    pub(crate) fn bounded(&self, address: IpAddr) -> Option<IpAddr> {
+        let address = address.to_canonical();
+        let is_this_machine = address == IpAddr::from([127, 0, 0, 1])
+            || address == IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
+        (!is_this_machine && !self.proxies.is_trusted(address)).then_some(address)
+    }
 }
 
 /// Why a connection was refused, given up, or not believed.
@@ -176,13 +185,9 @@ impl Caller {
         self.config.proxies.protocol && self.is_proxy()
     }
 
-    /// The address whose prefixes are bounded. None for proxies, which speak for many, and for this machine itself: an
-    /// operator's own proxy or probe that he forgot to name.
+    /// See [`AbuseConfig::bounded`].
     pub(super) fn bounded(&self) -> Option<IpAddr> {
-        let address = self.announced.ip().to_canonical();
-        let is_this_machine = address == IpAddr::from([127, 0, 0, 1])
-            || address == IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
-        (!is_this_machine && !self.config.proxies.is_trusted(address)).then_some(address)
+        self.config.bounded(self.announced.ip())
     }
 
     pub(super) fn refused(&self) -> &AtomicU64 {

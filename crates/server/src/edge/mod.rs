@@ -17,10 +17,10 @@ mod limits;
 mod paced;
 #[cfg(test)]
 mod panic_tests;
-mod prefixes;
+pub(crate) mod prefixes;
 pub mod proxy;
 mod quick;
-mod rates;
+pub(crate) mod rates;
 mod shard_loop;
 mod socket;
 mod sound;

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// A prefix of one of the lengths; 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Prefix {
+pub(crate) struct Prefix {
     level: Level,
     bits: u128,
 }
@@ -24,23 +24,23 @@ enum Level {
 
 /// A number for each length of prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PerLevel {
-    pub(super) v4_24: u32,
-    pub(super) v6_64: u32,
-    pub(super) v6_56: u32,
-    pub(super) v6_48: u32,
+pub(crate) struct PerLevel {
+    pub(crate) v4_24: u32,
+    pub(crate) v6_64: u32,
+    pub(crate) v6_56: u32,
+    pub(crate) v6_48: u32,
 }
 
 impl Prefix {
     /// One that no address is in.
-    pub(super) const NOBODY: Self = Self {
+    pub(crate) const NOBODY: Self = Self {
         level: Level::Unbounded,
         bits: u128::MAX,
     };
 }
 
 impl PerLevel {
-    pub(super) fn of(&self, prefix: &Prefix) -> u32 {
+    pub(crate) fn of(&self, prefix: &Prefix) -> u32 {
         match prefix.level {
             Level::Unbounded => u32::MAX,
             Level::V4Net24 => self.v4_24,
@@ -52,7 +52,7 @@ impl PerLevel {
 }
 
 /// The prefixes round an address, the narrowest first.
-pub(super) fn prefixes(address: Option<IpAddr>) -> impl Iterator<Item = Prefix> {
+pub(crate) fn prefixes(address: Option<IpAddr>) -> impl Iterator<Item = Prefix> {
     let (bits, levels): (u128, &[(Level, u32)]) =
         match address.map(|address| address.to_canonical()) {
             None => (0, &[(Level::Unbounded, 1)]),
@@ -74,7 +74,7 @@ pub(super) fn prefixes(address: Option<IpAddr>) -> impl Iterator<Item = Prefix> 
 
 /// Connections that have said nothing yet, by prefix. The caller bounds how many there are, and so the memory.
 #[derive(Debug)]
-pub(super) struct Crowding {
+pub(crate) struct Crowding {
     caps: PerLevel,
     by_number: HashMap<u64, Option<IpAddr>>,
     members: HashMap<Prefix, BTreeSet<u64>>,
@@ -86,7 +86,7 @@ pub(super) struct Crowding {
 const FULL: u64 = 1 << 20;
 
 impl Crowding {
-    pub(super) fn new(caps: PerLevel) -> Self {
+    pub(crate) fn new(caps: PerLevel) -> Self {
         Self {
             caps,
             by_number: HashMap::new(),
@@ -95,13 +95,13 @@ impl Crowding {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_number.len()
     }
 
     /// `numbers` grow with time. Gives the connection that must go because a prefix of the newcomer was at its cap: the
     /// oldest of it, for it had the most time.
-    pub(super) fn enter(&mut self, number: u64, address: Option<IpAddr>) -> Option<u64> {
+    pub(crate) fn enter(&mut self, number: u64, address: Option<IpAddr>) -> Option<u64> {
         self.by_number.insert(number, address);
         let mut victim = None;
         for prefix in prefixes(address) {
@@ -115,7 +115,7 @@ impl Crowding {
         victim
     }
 
-    pub(super) fn leave(&mut self, number: u64) {
+    pub(crate) fn leave(&mut self, number: u64) {
         let Some(address) = self.by_number.remove(&number) else {
             return;
         };
@@ -127,7 +127,7 @@ impl Crowding {
     }
 
     /// The oldest connection of the prefix that is fullest by its own measure.
-    pub(super) fn oldest_of_the_most_crowded(&self) -> Option<u64> {
+    pub(crate) fn oldest_of_the_most_crowded(&self) -> Option<u64> {
         let (_, prefix) = self.by_fullness.last()?;
         self.oldest_of(prefix)
     }

@@ -9,7 +9,7 @@ use super::prefixes::{PerLevel, Prefix, prefixes};
 /// How often something may happen from each prefix: a rate, and how much at once. Fixed memory: a prefix that is not
 /// known takes the place of the one that is longest at rest.
 #[derive(Debug)]
-pub(super) struct Rates {
+pub(crate) struct Rates {
     salt: RandomState,
     per_s: PerLevel,
     /// Seconds of the rate that may come at once.
@@ -25,7 +25,7 @@ struct Place {
 }
 
 impl Rates {
-    pub(super) fn new(per_s: PerLevel, burst_s: u32) -> Self {
+    pub(crate) fn new(per_s: PerLevel, burst_s: u32) -> Self {
         let nobody = Place {
             prefix: Prefix::NOBODY,
             rests_at_us: 0,
@@ -39,7 +39,7 @@ impl Rates {
     }
 
     /// True when all prefixes of the address may once more; only then it counts.
-    pub(super) fn allow(&mut self, address: IpAddr, now_us: u64) -> bool {
+    pub(crate) fn allow(&mut self, address: IpAddr, now_us: u64) -> bool {
         let burst_us = u64::from(self.burst_s) * 1_000_000;
         let within = |place: &Place| place.rests_at_us.saturating_sub(now_us) < burst_us;
         if !prefixes(Some(address)).all(|prefix| within(self.place(prefix))) {
@@ -72,14 +72,14 @@ impl Rates {
 
 /// One rate for all: who comes too early waits for his turn, and those who would wait too long are refused.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     step_us: u64,
     burst_us: u64,
     rests_at_us: u64,
 }
 
 impl Pace {
-    pub(super) fn new(per_s: u32, burst_s: u32) -> Self {
+    pub(crate) fn new(per_s: u32, burst_s: u32) -> Self {
         Self {
             step_us: 1_000_000 / u64::from(per_s.max(1)),
             burst_us: u64::from(burst_s) * 1_000_000,
@@ -88,7 +88,7 @@ impl Pace {
     }
 
     /// Microseconds to wait, at most `longest_us`; none when it would be longer, and then it does not count.
-    pub(super) fn wait(&mut self, now_us: u64, longest_us: u64) -> Option<u64> {
+    pub(crate) fn wait(&mut self, now_us: u64, longest_us: u64) -> Option<u64> {
         let rests_at = self.rests_at_us.max(now_us);
         let wait = (rests_at - now_us).saturating_sub(self.burst_us);
         if wait > longest_us {

@@ -8,15 +8,18 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderValue, StatusCode, header};
 use bytes::Bytes;
-use hyper::Request;
 use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
+
+use super::book::Guest;
 
 /// Time for a head, the idle time before it included: later ends the connection. HTTP/2's first request has so long.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
@@ -52,7 +55,7 @@ pub(super) enum Speaks {
 /// Serves until the connection ends, stands idle too long, or the house closes.
 pub(super) async fn serve<S>(
     stream: S,
-    peer: SocketAddr,
+    (peer, guest): (SocketAddr, Guest),
     speaks: Speaks,
     router: axum::Router,
     mut closing: watch::Receiver<bool>,
@@ -62,9 +65,16 @@ pub(super) async fn serve<S>(
     let (work, mut in_work) = watch::channel(Work::default());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (held, answer) = (Held::new(&work), router.clone().oneshot(request));
+        let may_ask = guest.may_ask();
+        request.extensions_mut().insert(guest.clone());
+        let (held, router) = (Held::new(&work), router.clone());
         async move {
-            let Ok(answer) = answer.await;
+            let answer = if may_ask {
+                let Ok(answer) = router.oneshot(request).await;
+                answer
+            } else {
+                too_many(speaks)
+            };
             Ok::<_, Infallible>(answer.map(|body| HeldBody { body, _held: held }))
         }
     });
@@ -79,6 +89,19 @@ pub(super) async fn serve<S>(
     }
     connection.as_mut().graceful_shutdown();
     let _ = tokio::time::timeout(FAREWELL, connection).await;
+}
+
+/// What strangers get who ask faster than their prefix may.
+fn too_many(speaks: Speaks) -> Response<Body> {
+    let mut answer = Response::new(Body::from("Too many requests from your network.\n"));
+    *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = answer.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    // HTTP/2 knows no such line; there the connection's own bounds hold.
+    if speaks == Speaks::Http1 {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 fn builder(speaks: Speaks) -> Builder<TokioExecutor> {

@@ -39,7 +39,16 @@ fn when_files_run_out_newcomers_are_refused_and_those_inside_stay() {
     };
     assert!(refusal.starts_with("HTTP/1.1 503"), "{refusal}");
     assert!(crowd.len() > 10, "only {} came in", crowd.len());
-    assert!(node.get(8080, "/").starts_with("HTTP/1.1 503"));
+    // A player is told when to come again; a browser gets the page, and in it the line. The door shuts before all files are
+    // gone, so that there is one left to say so.
+    let player = node.get(8080, "/s/town-hall/live.ogg");
+    assert!(player.starts_with("HTTP/1.1 503"), "{player}");
+    assert!(player.contains("\r\nRetry-After: "), "{player}");
+    assert!(node.get(8080, "/s/town-hall").starts_with("HTTP/1.1 200"));
+    assert!(
+        node.get(8080, "/s/town-hall/line")
+            .starts_with("HTTP/1.1 200")
+    );
     // The house has kept files for itself.
     assert!(node.get(9090, "/readyz").starts_with("HTTP/1.1 200"));
     node.space(&["create", "Meanwhile", "--id", "meanwhile"]);
@@ -55,6 +64,7 @@ fn when_files_run_out_newcomers_are_refused_and_those_inside_stay() {
     node.space(&["show", "meanwhile"]);
 
     drop((crowd, silent));
+    // Of storm and busy each is left after ten seconds of quiet.
     until("there is room again", || {
         node.listen("town-hall").starts_with("HTTP/1.1 200")
     });

@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod files;
+mod flood;
 mod hear;
 mod house;
 #[path = "../ingest_peer/mod.rs"]
