@@ -228,8 +228,8 @@ mod tests {
     }
 
     async fn ended(task: JoinHandle<()>) -> bool {
-        tokio::task::yield_now().await;
-        task.is_finished()
+        let end = tokio::time::timeout(std::time::Duration::from_secs(5), task).await;
+        end.is_ok_and(|end| end.is_err_and(|error| error.is_cancelled()))
     }
 
     #[tokio::test]
