@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hustings_control::gate::Pass;
-use rustix::net::{SocketFlags, acceptfrom_with};
 use rustls::server::Acceptor;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -19,47 +17,22 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::abuse::{Abuse, Caller};
 use super::answers::{self, Answer};
+use super::asked::{Asked, Burst, KnockRequest, Method, SoundRequest};
 use super::counters::add;
 use super::door::{self, Counted, Silent};
 use super::gate;
-use super::head::{self, Asked, BadHead, Burst, KnockRequest, Method, SoundRequest};
+use super::head::{self, BadHead};
 use super::http::{self, Ending, HttpSeat};
 use super::limits::{
-    ACCEPT_PAUSE, ACCEPTS_PER_TURN, BACKLOG, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
+    ACCEPT_PAUSE, ACCEPTS_PER_TURN, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
     HEAD_DEADLINE, SILENT_DROPPED_WHEN_SHORT,
 };
+use super::listening::{Accepted, is_short, next};
 use super::proxy;
 use super::quick::{self, FirstBytes};
 use super::shard_loop::{Local, Returned};
 use super::socket::{ListenerSocket, Seated, Stream};
 use super::sound::{self, Decision, Place};
-
-/// One listener a shard, all on the same address. SO_REUSEPORT would let two nodes of one user share a port unseen, so
-/// a socket without it asks first whether the port is free.
-pub(super) fn bind(address: SocketAddr, shards: usize) -> io::Result<Vec<std::net::TcpListener>> {
-    let asking = open(address, false)?;
-    let address = asking.local_addr()?.as_socket().unwrap_or(address);
-    drop(asking);
-    (0..shards.max(1))
-        .map(|_| Ok(open(address, true)?.into()))
-        .collect()
-}
-
-fn open(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(shared)?;
-    socket.set_nonblocking(true)?;
-    // Linux hands it on to every connection accepted: one system call less for each.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
-}
 
 /// Accepts until the task is ended. Bounded a turn, so that sound goes before newcomers.
 ///
@@ -80,16 +53,6 @@ pub(super) async fn run(local: Rc<Local>, listener: TcpListener) {
     }
 }
 
-type Accepted = io::Result<(std::net::TcpStream, SocketAddr)>;
-
-/// Who stands at the door now; `WouldBlock` when nobody does.
-fn next(listener: &TcpListener) -> Accepted {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let (tcp, peer) = acceptfrom_with(listener, flags)?;
-    let peer = peer.and_then(|peer| SocketAddr::try_from(peer).ok());
-    Ok((tcp.into(), peer.ok_or(io::ErrorKind::NotConnected)?))
-}
-
 /// False when nobody stands at the door.
 async fn take(local: &Rc<Local>, accepted: Accepted) -> bool {
     match accepted {
@@ -104,11 +67,6 @@ async fn take(local: &Rc<Local>, accepted: Accepted) -> bool {
         Err(_) => {}
     }
     true
-}
-
-/// EMFILE, ENFILE, ENOMEM, ENOBUFS: the machine, not the peer, is why.
-fn is_short(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(24 | 23 | 12 | 105))
 }
 
 fn welcome(local: &Rc<Local>, tcp: std::net::TcpStream, peer: SocketAddr) {
@@ -380,22 +338,4 @@ async fn farewell(mut stream: Stream, answer: &[u8]) {
     };
     // Neither a deadline nor an error changes anything: the connection ends here.
     let _ = timeout(FAREWELL, goodbye).await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_taken_port_is_an_error_and_not_shared() {
-        let first = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 3).expect("a free port");
-        let address = first[0].local_addr().expect("bound");
-        assert!(
-            first
-                .iter()
-                .all(|listener| listener.local_addr().is_ok_and(|a| a == address))
-        );
-        let second = bind(address, 1).expect_err("taken");
-        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
-    }
 }

@@ -1,7 +1,7 @@
 //! The constant answers of the hot path: response heads of the streams, and refusals. Nothing here is formatted at run
 //! time, so that turning somebody away costs one write.
 
-use super::head::Container;
+use super::asked::Container;
 
 macro_rules! stream_head {
     ($content_type:literal) => {

@@ -14,8 +14,8 @@ use hustings_media::limits::SAMPLE_RATE;
 use hustings_media::time::Now;
 
 use super::answers;
+use super::asked::{Burst, Container};
 use super::counters::{ShardCounters, add};
-use super::head::{Burst, Container};
 use super::limits::{
     BURST_BLOCK_BYTES, BURST_LONG_MS, BURST_LONG_MS_MAX, BURST_SHORT_MS, BURST_SPARE_MS,
     LISTENERS_MAX, RINGS_MAX, WEED_EVERY_MS,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hustings_control::gate::{Ask, Pass, Shows, Verdict};
 
 use super::answers::{self, Answer, Told};
-use super::head::{KnockRequest, ServingRequest, SoundRequest};
+use super::asked::{KnockRequest, ServingRequest, SoundRequest};
 use super::shard_loop::Local;
 use crate::live::SpaceHandle;
 use crate::usher::{Serving, answer_knock};

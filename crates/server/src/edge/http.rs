@@ -30,8 +30,8 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 
 use super::abuse::{Abuse, Caller};
+use super::asked::SoundRequest;
 use super::counters::ShardCounters;
-use super::head::SoundRequest;
 use super::limits::{
     HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, HTTP_MAX, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
     PAGE_BLOCKING_THREADS_MAX, PAGE_THREADS,

@@ -1,12 +1,13 @@
 //! The crowd's door: the public listener. GETs for sound end in shards (no task a listener); all else goes to axum with
 //! the bytes already read.
 //!
-//! `accept` takes connections in, `head` reads what they ask, `quick` answers who has said it already, `sound` and `gate`
+//! `listening` hears, `accept` takes connections in, `head` reads what they ask (`asked`), `quick` answers who has said it already, `sound` and `gate`
 //! decide, `crowd` holds the listeners and `shard_loop` is the thread round it. `http` serves the pages, `tls` holds the certificate, `answers` the constants.
 
 mod abuse;
 mod accept;
 mod answers;
+mod asked;
 mod counters;
 mod crowd;
 mod door;
@@ -14,6 +15,7 @@ mod gate;
 mod head;
 mod http;
 mod limits;
+mod listening;
 mod paced;
 #[cfg(test)]
 mod panic_tests;
@@ -127,7 +129,7 @@ impl Edge {
             None => None,
         };
         let unusable = |e| EdgeError::Bind(config.listen, e);
-        let listeners = accept::bind(config.listen, config.shards).map_err(unusable)?;
+        let listeners = listening::bind(config.listen, config.shards).map_err(unusable)?;
         let address = listeners
             .first()
             .map_or(Ok(config.listen), std::net::TcpListener::local_addr)

@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::abuse::AbuseConfig;
 use super::accept;
+use super::asked::SoundRequest;
 use super::counters::{Room, ShardCounters, add};
 use super::crowd::Crowd;
 use super::door::{Counted, Door};
-use super::head::SoundRequest;
 use super::limits::{
     AFTER_PANIC, RETURNS_MAX, STOP_HTTP, STOP_LISTENERS, STOP_SWEEP_MS, SWEEP_PANICS_MAX, TLS_WATCH,
 };

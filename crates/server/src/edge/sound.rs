@@ -8,8 +8,8 @@ use hustings_control::spaces::Phase;
 use hustings_media::fanout::Ring;
 
 use super::answers::{self, Answer, Told};
+use super::asked::{Container, Method, SoundRequest};
 use super::gate;
-use super::head::{Container, Method, SoundRequest};
 use super::shard_loop::Local;
 use crate::live::{Rings, SpaceHandle};
 
