@@ -51,7 +51,9 @@ pub struct Limit {
 impl Limit {
     /// One of so many, while side features are shed.
     fn keeps(&self) -> bool {
-        self.thinned.fetch_add(1, Ordering::Relaxed) % REACTIONS_KEPT == 0
+        self.thinned
+            .fetch_add(1, Ordering::Relaxed)
+            .is_multiple_of(REACTIONS_KEPT)
     }
 
     fn allows(&self, app: &App, from: IpAddr) -> bool {

@@ -178,6 +178,11 @@ fn gate(registry: &mut Registry, app: &App) {
     ] {
         gauge(registry, name, help, value);
     }
+    doors(registry, app);
+}
+
+/// How full the node is, by what its door measures.
+fn doors(registry: &mut Registry, app: &App) {
     let modes = Family::<[(&str, &str); 1], Gauge>::default();
     for door in app.entrance.doors().iter() {
         modes.get_or_create(&[("mode", door.mode().name())]).inc();

@@ -4,6 +4,7 @@
 //! `Entrance` is what everybody may hold; `Wicket` is the gate of one thread; `thread` ticks the usher; `measure` reads the
 //! machine; `keep` and `secret` are the files; `words` reads knocks and writes answers.
 
+mod handle;
 mod keep;
 mod limits;
 mod measure;
@@ -27,10 +28,10 @@ use hustings_control::gate::{
 use hustings_control::ids::SpaceId;
 use tokio::sync::mpsc;
 
+use self::handle::UsherHandle;
 pub use self::keep::Keeper;
 pub(crate) use self::limits::{INVITED_LIFE_MS, REACTIONS_KEPT};
 pub use self::measure::{Measure, Rate, measure};
-use self::thread::UsherHandle;
 pub use self::thread::UsherThread;
 pub use self::wicket::Wicket;
 pub(crate) use self::wicket::times;

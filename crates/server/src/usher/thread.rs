@@ -7,7 +7,7 @@ use std::sync::atomic::{
     AtomicBool,
     Ordering::{Acquire, Release},
 };
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -17,14 +17,12 @@ use hustings_control::gate::{Door, DoorEpoch, LadderEvent, Resource, Times, Ushe
 use hustings_control::ids::SpaceId;
 use hustings_control::spaces::Phase;
 
-use super::keep::{KeeperHandle, KeeperThread};
+use super::handle::{LOOKS_MAX, UsherHandle};
+use super::keep::KeeperThread;
 use super::limits::{SERVING_EVERY, SHUT_KEPT_MS, TICK};
 use super::{Entrance, Keeper, Measure, NodeEvent, Serving, Standing, Wicket, lock, times};
 use crate::clock::Clock;
 use crate::live::{Directory, SpaceHandle};
-
-/// Looks that wait for the usher; one more would see nothing else.
-const LOOKS_MAX: usize = 1;
 
 /// Running. Dropped without `stop`, the thread ends by itself.
 pub struct UsherThread {
@@ -32,28 +30,6 @@ pub struct UsherThread {
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     keeper: Option<KeeperThread>,
-}
-
-/// For whoever opens spaces or changes what an operator wished.
-#[derive(Clone)]
-pub struct UsherHandle {
-    looks: SyncSender<()>,
-    keeper: Option<KeeperHandle>,
-}
-
-impl UsherHandle {
-    /// A space has opened or ended; without this it is seen at the next tick.
-    pub fn look(&self) {
-        // Full: a look is about to come.
-        let _ = self.looks.try_send(());
-    }
-
-    pub(super) async fn keep_now(&self) -> bool {
-        match &self.keeper {
-            Some(keeper) => keeper.write_now().await,
-            None => true,
-        }
-    }
 }
 
 impl UsherThread {
@@ -219,7 +195,7 @@ impl Booth {
                 "more tickets were used than are remembered for long; a used one may be good again sooner"
             );
         }
-        if self.ticks % SERVING_EVERY == 0 {
+        if self.ticks.is_multiple_of(SERVING_EVERY) {
             self.serve(times);
         }
         self.ticks += 1;
