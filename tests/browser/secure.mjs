@@ -77,7 +77,8 @@ await test("another site's page can neither end the space, nor react, nor read w
   evil.close();
 });
 await test("a signed-out host has no cookie left", async () => {
-  await host.click("#sign-out");
+  // The page loads itself anew when it has signed out.
+  await Promise.all([host.waitForEvent("load"), host.click("#sign-out")]);
   await until("no cookies", async () => !(await host.context().cookies()).length);
   await host.goto(`${house.stage}/studio/secure`);
   await words(host, "#view", "This page opens with an invitation link");
