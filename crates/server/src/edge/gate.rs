@@ -16,6 +16,10 @@ use crate::usher::{Serving, answer_knock};
 const TURNED_AWAY_MS: u32 = 5_000;
 
 /// A seat, or what is said to who gets none.
+#[expect(
+    clippy::result_large_err,
+    reason = "in a storm it is the usual answer, and is made without allocating"
+)]
 pub(super) fn admit(
     local: &Local,
     handle: &SpaceHandle,

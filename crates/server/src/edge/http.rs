@@ -103,6 +103,10 @@ impl Drop for HttpSeat {
 }
 
 /// How a connection that HTTP read came to its end.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each connection, and it is moved once"
+)]
 pub(super) enum Ending {
     Closed,
     /// The last request asks for sound: the connection goes on.

@@ -33,6 +33,10 @@ impl Place {
     }
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "in a storm a refusal is the usual answer, and is made without allocating"
+)]
 pub(super) enum Decision {
     Join(Place, Pass),
     /// HEAD of a stream that can be had.
