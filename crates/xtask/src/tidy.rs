@@ -31,7 +31,6 @@ const NAUGHTY_FUNCTIONS: &[(&str, &str, usize)] = &[
         "decide_on_people",
         99,
     ),
-    ("crates/server/src/node.rs", "start", 80),
     ("crates/server/src/pages/replay.rs", "file", 90),
 ];
 

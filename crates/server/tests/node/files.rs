@@ -64,7 +64,7 @@ fn when_files_run_out_newcomers_are_refused_and_those_inside_stay() {
     node.space(&["show", "meanwhile"]);
 
     drop((crowd, silent));
-    // Of storm and busy each is left after ten seconds of quiet.
+    // Many have left at once, so that whoever was inside may come back before the storm is over.
     until("there is room again", || {
         node.listen("town-hall").starts_with("HTTP/1.1 200")
     });
@@ -76,4 +76,35 @@ fn when_files_run_out_newcomers_are_refused_and_those_inside_stay() {
     }
     let (status, _, said) = node.terminate();
     assert!(status.success() && !said.contains("panicked"), "{said}");
+    told_afterwards(data.path());
+}
+
+/// What the door did stands in the node's records, in its order.
+fn told_afterwards(data: &std::path::Path) {
+    use sqlx::{ConnectOptions as _, Connection as _};
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let rows: Vec<String> = runtime.block_on(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("hustings.db"));
+        let mut connection = options.connect().await.expect("the database");
+        let rows = sqlx::query_scalar("SELECT body FROM node_events ORDER BY number");
+        let rows = rows.fetch_all(&mut connection).await.expect("rows");
+        connection.close().await.expect("closed");
+        rows
+    });
+    let events: Vec<serde_json::Value> = rows
+        .iter()
+        .map(|row| serde_json::from_str(row).expect("JSON"))
+        .collect();
+    let steps = events.iter().filter(|event| event["kind"] == "ladder");
+    let climbed: Vec<_> = steps.take(2).collect();
+    assert_eq!(climbed[0]["to"], "cadence", "{climbed:?}");
+    assert_eq!(climbed[1]["to"], "side", "{climbed:?}");
+    assert!(climbed.iter().all(|step| step["because"] == "files"));
+    let strict = |event: &serde_json::Value| {
+        event["kind"] == "mode" && event["of"]["space"] == "town-hall" && event["to"] == "storm"
+    };
+    assert!(events.iter().any(strict), "{events:?}");
 }
