@@ -18,6 +18,7 @@ pub(crate) const CHUNK_BYTES: usize = 6_000;
 const CHUNK: [u8; CHUNK_BYTES] = [0x55; CHUNK_BYTES];
 const INTERVAL: Duration = Duration::from_secs(1);
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: audio/ogg\r\n\r\n";
+const NO: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 23\r\nRetry-After: 5\r\nCache-Control: no-store\r\nConnection: close\r\n\r\nCome again in 5 seconds";
 /// Bytes of a request; ours are shorter.
 const HEAD_BYTES: usize = 1_024;
 /// How long a peer may take for its request.
@@ -74,6 +75,22 @@ pub(crate) fn accept(address: &str, tls: Option<&tls::Files>) -> anyhow::Result<
         }
         if held.len() > HELD_MAX {
             held.pop_front();
+        }
+    }
+    Ok(())
+}
+
+/// Accepts, reads, says no in a few bytes, closes: what refusing costs at least.
+pub(crate) fn refuse(address: &str) -> anyhow::Result<()> {
+    let listener = listen(address)?;
+    let begun = Instant::now();
+    let mut head = [0_u8; HEAD_BYTES];
+    while begun.elapsed() < LIFE {
+        let (mut stream, _) = listener.accept()?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        if stream.read(&mut head).is_ok_and(|read| read > 0) {
+            // A peer that has gone costs what it costs.
+            let _ = stream.write(NO);
         }
     }
     Ok(())

@@ -17,6 +17,10 @@ const ICECAST_BURST: usize = 1_000;
 const BURSTS: usize = 3;
 /// Until a server has noticed who has gone.
 const CALM: Duration = Duration::from_secs(3);
+/// How long it is watched while nobody comes, to know what it uses for itself.
+const IDLE: Duration = Duration::from_secs(2);
+/// Handshakes a second that the door may begin in this run: what it paces by itself is not what is measured.
+const HANDSHAKES: &str = "100000";
 
 /// Medians over the bursts of one server.
 struct Joined {
@@ -24,30 +28,42 @@ struct Joined {
     cpu_us: f64,
 }
 
-/// Those who press stay until the last has heard, and then all close at once.
-fn measure(name: &str, server: &Server, count: usize, bursts: usize) -> anyhow::Result<Joined> {
+/// Those who press and `stay` do so until the last has heard, and then all close at once; else each closes when it hears.
+/// What the server used before for itself, in the same time, is taken off.
+fn measure(
+    name: &str,
+    server: &Server,
+    count: usize,
+    bursts: usize,
+    stay: bool,
+) -> anyhow::Result<Joined> {
     let (mut by_clock, mut cpu_us) = (Vec::new(), Vec::new());
     for _ in 0..bursts {
         std::thread::sleep(CALM);
+        let resting = server.cpu()?;
+        std::thread::sleep(IDLE);
         let before = server.cpu()?;
+        let idle = before.saturating_sub(resting).as_secs_f64() / IDLE.as_secs_f64();
         let Some(Burst {
             heard,
             took,
             p99,
             inside,
-        }) = burst(&server.target, count, true)
+        }) = burst(&server.target, count, stay)
         else {
             anyhow::bail!("nobody heard {name}");
         };
-        let spent = server.cpu()?.saturating_sub(before);
+        let own = Duration::from_secs_f64(idle * took.as_secs_f64());
+        let spent = server.cpu()?.saturating_sub(before).saturating_sub(own);
         drop(inside);
         by_clock.push(heard as f64 / took.as_secs_f64());
         cpu_us.push(spent.as_secs_f64() * 1e6 / heard as f64);
         println!(
-            "  {name}: {heard} of {count} heard in {:.2} s, 99 % within {:.0} ms, {:.1} us of CPU each",
+            "  {name}: {heard} of {count} heard in {:.2} s, 99 % within {:.0} ms, {:.1} us of CPU each; at rest {:.1} % of the core",
             took.as_secs_f64(),
             p99.as_secs_f64() * 1e3,
             spent.as_secs_f64() * 1e6 / heard as f64,
+            idle * 100.0,
         );
     }
     let median = |mut of: Vec<f64>| {
@@ -67,6 +83,7 @@ pub(crate) fn plain(table: &mut Table, binary: &str) -> anyhow::Result<()> {
         &process::own(&["accept"], None)?,
         count,
         BURSTS,
+        true,
     )?;
     let start = |path| process::hustings(binary, path, None);
     let ours = measure(
@@ -74,12 +91,14 @@ pub(crate) fn plain(table: &mut Table, binary: &str) -> anyhow::Result<()> {
         &start("/s/demo/live.ogg?burst=short")?,
         count,
         BURSTS,
+        true,
     )?;
     let long = measure(
         "Hustings, 5 s of sound at once",
         &start("/s/demo/live.ogg")?,
         count,
         BURSTS,
+        true,
     )?;
     table.add(
         "joins a CPU-second: bare accept loop",
@@ -105,7 +124,9 @@ pub(crate) fn plain(table: &mut Table, binary: &str) -> anyhow::Result<()> {
         "/s",
         Bound::Beside,
     );
-    match process::icecast().and_then(|icecast| measure("Icecast", &icecast, ICECAST_BURST, 1)) {
+    match process::icecast()
+        .and_then(|icecast| measure("Icecast", &icecast, ICECAST_BURST, 1, true))
+    {
         Ok(icecast) => table.add(
             "joins by the clock, Hustings / Icecast",
             ours.by_clock / icecast.by_clock,
@@ -122,10 +143,12 @@ pub(crate) fn sealed(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     let files = tls::Files::make(folder.path())?;
     let count = SEALED_BURST.min(connections_max());
     let accepting = process::own(&["accept"], Some(&files))?;
-    let bare = measure("bare rustls loop", &accepting, count, BURSTS)?;
+    let bare = measure("bare rustls loop", &accepting, count, BURSTS, false)?;
     drop(accepting);
-    let server = process::hustings(binary, "/s/demo/live.ogg?burst=short", Some(&files))?;
-    let ours = measure("Hustings, TLS", &server, count, BURSTS)?;
+    let path = "/s/demo/live.ogg?burst=short";
+    let more = ["--handshakes", HANDSHAKES];
+    let server = process::hustings_with(binary, path, Some(&files), &more, &[])?;
+    let ours = measure("Hustings, TLS", &server, count, BURSTS, false)?;
     table.add(
         "CPU a TLS join: bare rustls loop",
         bare.cpu_us,

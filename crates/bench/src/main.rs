@@ -19,8 +19,8 @@ mod tls;
 use anyhow::{Context as _, bail};
 
 const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [simulate] [speakers] [carry] [joins] [tls] [ear]
-       [flood-knocks] [flood-noise] [flood-scarce], or one kind: flood gets|forged|replayed|silent|pages|stayers
-       (its own servers: bare ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
+       [flood-knocks] [flood-noise] [flood-scarce] [refused] [foreign], or one kind: flood gets|forged|replayed|silent|pages|stayers
+       (its own servers: bare ADDRESS | refuse ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -29,6 +29,7 @@ fn main() -> anyhow::Result<()> {
         ["measure", binary, parts @ ..] => measure(binary, parts),
         ["flood", binary, kinds @ ..] => flood::one(binary, kinds),
         ["bare", address] => bare::carry(address),
+        ["refuse", address] => bare::refuse(address),
         ["accept", address, files @ ..] => bare::accept(address, files_of(files).as_ref()),
         ["edge", address, cadence, files @ ..] => {
             let cadence_ms = cadence.parse().context("milliseconds")?;
@@ -50,7 +51,7 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 11] = [
+    let all: [Part<'_>; 13] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("gate", &gate::report),
@@ -62,6 +63,8 @@ fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
         ("flood-knocks", &|table| flood::knocks(table, binary)),
         ("flood-noise", &|table| flood::noise(table, binary)),
         ("flood-scarce", &|table| flood::scarce(table, binary)),
+        ("refused", &|table| flood::refused(table, binary)),
+        ("foreign", &|table| flood::foreign(table, binary)),
     ];
     for (name, part) in all {
         if parts.is_empty() || parts.contains(&name) {

@@ -89,8 +89,13 @@ fn free_address() -> anyhow::Result<String> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-/// One of this program's own loops.
+/// One of this program's own loops, which answers with sound.
 pub(crate) fn own(words: &[&str], tls: Option<&tls::Files>) -> anyhow::Result<Server> {
+    own_silent(words, tls)?.await_sound()
+}
+
+/// The same, whatever it answers.
+pub(crate) fn own_silent(words: &[&str], tls: Option<&tls::Files>) -> anyhow::Result<Server> {
     let address = free_address()?;
     let me = std::env::current_exe()?;
     let mut command = on_core_0(me.to_str().context("a path in UTF-8")?);
@@ -99,15 +104,14 @@ pub(crate) fn own(words: &[&str], tls: Option<&tls::Files>) -> anyhow::Result<Se
         command.arg(&files.cert).arg(&files.key);
     }
     let child = command.spawn()?;
-    Server {
+    Ok(Server {
         target: Target::new(&address, "/s/bench/live.ogg", tls)?,
         child,
         source: None,
         folder: tempfile::tempdir()?,
         stage: String::new(),
         operator: String::new(),
-    }
-    .await_sound()
+    })
 }
 
 /// The binary as it is shipped, with its demo.

@@ -9,6 +9,8 @@ pub(crate) enum Kind {
     Stayers,
     /// Tickets that nobody sealed.
     Forged,
+    /// The same, and for the sound only: what one refusal costs is measured by it.
+    ForgedSound,
     /// One good ticket, shown again and again from everywhere.
     Replayed,
     /// Connections that say nothing.
@@ -31,7 +33,7 @@ impl Kind {
         match self {
             Self::BareGets => "bare GETs",
             Self::Stayers => "bare GETs that stay",
-            Self::Forged => "forged tickets",
+            Self::Forged | Self::ForgedSound => "forged tickets",
             Self::Replayed => "replayed tickets",
             Self::Silent => "silent connections",
             Self::Pages => "pages and state",
@@ -43,7 +45,7 @@ impl Kind {
         match self {
             Self::BareGets => "gets",
             Self::Stayers => "stayers",
-            Self::Forged => "forged",
+            Self::Forged | Self::ForgedSound => "forged",
             Self::Replayed => "replayed",
             Self::Silent => "silent",
             Self::Pages => "pages",
@@ -59,9 +61,9 @@ impl Kind {
                 get(&format!("/s/{space}/live.ogg?x={number}"))
             }
             Self::BareGets | Self::Stayers => get(&format!("/s/{space}/live.ogg")),
-            Self::Forged => {
+            Self::Forged | Self::ForgedSound => {
                 let forged = forged(number);
-                if number % 2 == 0 {
+                if number % 2 == 0 || self == Self::ForgedSound {
                     get(&format!("/s/{space}/live.ogg?t={forged}"))
                 } else {
                     Some(knock(

@@ -3,10 +3,15 @@
 
 mod attack;
 mod ears;
+mod foreign;
 mod joiner;
 mod node;
 mod phase;
+mod refused;
 mod wire;
+
+pub(crate) use self::foreign::report as foreign;
+pub(crate) use self::refused::report as refused;
 
 use std::time::Duration;
 

@@ -84,23 +84,6 @@ impl Node {
         Ok(stream)
     }
 
-    /// The sum of all series of a metric.
-    pub(crate) fn metric(&self, name: &str) -> anyhow::Result<f64> {
-        let mut stream = TcpStream::connect(&self.server.operator)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(&get("/metrics"))?;
-        let mut text = String::new();
-        stream.read_to_string(&mut text)?;
-        let of = |line: &str| -> Option<f64> {
-            let (series, value) = line.rsplit_once(' ')?;
-            let bare = series.split('{').next()?;
-            (bare == name).then(|| value.trim().parse().ok())?
-        };
-        let values: Vec<f64> = text.lines().filter_map(of).collect();
-        anyhow::ensure!(!values.is_empty(), "no metric {name}");
-        Ok(values.into_iter().sum())
-    }
-
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
         self.server.cpu().context("the server has ended")
     }

@@ -87,6 +87,8 @@ pub(crate) struct Wire {
     pub(crate) joiners: Vec<Joiner>,
     pub(crate) seen: Seen,
     pub(crate) public: SocketAddr,
+    /// Crowds that have been here: each comes from other prefixes, for who was inside may come back past the line.
+    crowds: u64,
 }
 
 /// Who presses from `begins` on, so many a second.
@@ -135,6 +137,8 @@ pub(crate) struct Stretch<'a> {
 /// Spaces of the server that is measured.
 pub(crate) const SPACE: &str = "demo";
 pub(crate) const OTHER: &str = "other";
+/// Joiners of one crowd: so many prefixes on the next one begins.
+const CROWD_MAX: u64 = 6_000;
 /// Prefixes that attackers have.
 pub(crate) const FLOOD_PREFIXES: u64 = 1_024;
 
@@ -165,6 +169,7 @@ impl Wire {
             joiners: Vec::new(),
             seen: Seen::default(),
             public,
+            crowds: 0,
         })
     }
 
@@ -195,7 +200,7 @@ impl Wire {
             for _ in 0..BATCH {
                 let Some(meant) = flood.due(now) else { break };
                 self.late(now, meant);
-                let from = address(200, FLOOD_PREFIXES, knocks);
+                let from = address(200 + (self.crowds % 12) as u8 * 4, FLOOD_PREFIXES, knocks);
                 let request = kind.request(SPACE, knocks, ticket);
                 self.open(self.public, from, request, Who::Flood(kind), meant);
                 self.seen.sent += 1;
@@ -268,6 +273,7 @@ impl Wire {
         }
         self.timers.clear();
         self.joiners.clear();
+        self.crowds += 1;
     }
 
     /// Pages, pages lost, and the longest silence in seconds, of all who were inside before.
@@ -318,9 +324,9 @@ impl Wire {
     fn press(&mut self, space: &'static str, script: bool, meant: Instant) {
         let number = self.joiners.len();
         let from = if space == SPACE {
-            address(32, 24_576, number as u64)
+            address(32, 36_864, self.crowds * CROWD_MAX + number as u64)
         } else {
-            address(132, 8_192, number as u64)
+            address(176, 6_144, self.crowds * CROWD_MAX / 10 + number as u64)
         };
         self.joiners.push(Joiner::new(space, script, from, meant));
         self.ask(number);

@@ -162,6 +162,7 @@ mod tests {
         ("trusted_proxy", "[\"192.0.2.0/24\", \"198.51.100.0/24\"]"),
         ("proxy_protocol", "true"),
         ("prefix_connections", "50"),
+        ("handshakes", "50"),
         ("shield", "\"/run/shield\""),
         ("keep_recordings", "30"),
         ("cadence_min", "200"),

@@ -12,7 +12,7 @@ use hustings_control::gate::limits::SEATS_MAX;
 use hustings_media::fanout::Cadence;
 use ipnet::IpNet;
 
-use crate::edge::CONNECTIONS_PER_S_DEFAULT;
+use crate::edge::{CONNECTIONS_PER_S_DEFAULT, HANDSHAKES_PER_S_DEFAULT};
 
 /// Seats unless `--seats` says otherwise: more than a node carries on most machines, so that what is measured decides.
 /// The tables for them take about 160 bytes a seat.
@@ -96,6 +96,9 @@ pub struct Serve {
     /// unread; a third for an IPv6 /56, a tenth for a /64. Raise it for a mobile network behind few addresses.
     #[arg(long, default_value_t = CONNECTIONS_PER_S_DEFAULT, value_parser = clap::value_parser!(u32).range(1..))]
     pub prefix_connections: u32,
+    /// TLS handshakes a second of each of the public listener's threads; more wait their turn, and close after 5 s of it.
+    #[arg(long, default_value_t = HANDSHAKES_PER_S_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub handshakes: u32,
     /// Socket of a running `hustings shield`, which drops repeat offenders in the kernel. Default: none are.
     #[arg(long, value_name = "SOCKET")]
     pub shield: Option<PathBuf>,

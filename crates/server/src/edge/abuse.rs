@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use axum::http::HeaderMap;
 
 use super::counters::{ShardCounters, add};
-use super::limits::CONNECTIONS_PER_S_DEFAULT;
+use super::limits::{CONNECTIONS_PER_S_DEFAULT, HANDSHAKES_PER_S_DEFAULT};
 use super::proxy::{self, ProxyConfig};
 use crate::config::Serve;
 use crate::shield::{Offence, Offenders, Shield};
@@ -19,6 +19,8 @@ pub struct AbuseConfig {
     pub offenders: Offenders,
     /// New connections a second from one /24 to the node; other prefixes in proportion.
     pub connections_per_s: u32,
+    /// TLS handshakes a second of one shard.
+    pub handshakes_per_s: u32,
 }
 
 impl Default for AbuseConfig {
@@ -27,6 +29,7 @@ impl Default for AbuseConfig {
             proxies: Arc::default(),
             offenders: Offenders::off(),
             connections_per_s: CONNECTIONS_PER_S_DEFAULT,
+            handshakes_per_s: HANDSHAKES_PER_S_DEFAULT,
         }
     }
 }
@@ -41,6 +44,7 @@ impl AbuseConfig {
             proxies: Arc::new(proxies),
             offenders: shield.offenders(),
             connections_per_s: config.prefix_connections,
+            handshakes_per_s: config.handshakes,
         }
     }
 

@@ -12,8 +12,8 @@ use tokio::task::AbortHandle;
 use super::abuse::{Abuse, Caller};
 use super::counters::ShardCounters;
 use super::limits::{
-    self, CONNECTIONS_BURST_S, HANDSHAKE_DEADLINE, HANDSHAKES_BURST_S, HANDSHAKES_PER_S,
-    HANDSHAKES_PER_S_OF_PREFIX, SILENT_MAX, SILENT_MAX_OF_PREFIX,
+    self, CONNECTIONS_BURST_S, HANDSHAKE_DEADLINE, HANDSHAKES_BURST_S, HANDSHAKES_PER_S_OF_PREFIX,
+    SILENT_MAX, SILENT_MAX_OF_PREFIX,
 };
 use super::prefixes::Crowding;
 use super::rates::{Pace, Rates};
@@ -29,8 +29,8 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// The door of one shard: connections a second are those of one /24 to this shard.
-    pub(super) fn new(connections_per_s: u32) -> Self {
+    /// The door of one shard: connections a second are those of one /24 to this shard, handshakes those of all.
+    pub(super) fn new(connections_per_s: u32, handshakes_per_s: u32) -> Self {
         Self {
             next: 0,
             silent: HashMap::new(),
@@ -40,7 +40,7 @@ impl Door {
                 CONNECTIONS_BURST_S,
             ),
             handshakes: Rates::new(HANDSHAKES_PER_S_OF_PREFIX, HANDSHAKES_BURST_S),
-            handshake_pace: Pace::new(HANDSHAKES_PER_S, HANDSHAKES_BURST_S),
+            handshake_pace: Pace::new(handshakes_per_s, HANDSHAKES_BURST_S),
         }
     }
 
@@ -182,7 +182,7 @@ mod tests {
     impl World {
         fn new() -> Self {
             Self {
-                door: RefCell::new(Door::new(100)),
+                door: RefCell::new(Door::new(100, 400)),
                 tasks: LocalSet::new(),
                 counters: Arc::default(),
             }

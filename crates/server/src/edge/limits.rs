@@ -37,7 +37,8 @@ pub(super) const fn connections_per_s(v4_24: u32) -> PerLevel {
 pub(super) const CONNECTIONS_BURST_S: u32 = 10;
 /// TLS handshakes a second of one shard, and seconds' worth of them at once: one costs up to 1 ms (RSA), and a core must
 /// be left for sound. One more waits for its turn before anything is computed; whose turn comes too late is closed.
-pub(super) const HANDSHAKES_PER_S: u32 = 400;
+/// `--handshakes` sets it.
+pub const HANDSHAKES_PER_S_DEFAULT: u32 = 400;
 pub(super) const HANDSHAKES_BURST_S: u32 = 1;
 /// The same for one prefix; one more is closed.
 pub(super) const HANDSHAKES_PER_S_OF_PREFIX: PerLevel = PerLevel {

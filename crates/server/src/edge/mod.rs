@@ -38,7 +38,7 @@ use tokio::sync::watch;
 pub use self::abuse::{Abuse, AbuseConfig, AbuseStats};
 use self::counters::{Room, ShardCounters};
 use self::http::PageThreads;
-pub use self::limits::CONNECTIONS_PER_S_DEFAULT;
+pub use self::limits::{CONNECTIONS_PER_S_DEFAULT, HANDSHAKES_PER_S_DEFAULT};
 use self::shard_loop::ShardSeed;
 use self::tls::TlsFiles;
 use crate::clock::Clock;

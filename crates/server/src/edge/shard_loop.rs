@@ -124,7 +124,7 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
             Arc::clone(&seed.counters),
             Arc::clone(&seed.directory.pace),
         )),
-        door: RefCell::new(Door::new(per_shard)),
+        door: RefCell::new(Door::new(per_shard, seed.abuse.handshakes_per_s)),
         directory: seed.directory,
         wicket: RefCell::new(seed.entrance.wicket().map_err(io::Error::other)?),
         json: RefCell::default(),
