@@ -20,9 +20,8 @@ pub(crate) struct Server {
     /// Feeds the server, when it needs somebody to.
     source: Option<Child>,
     folder: tempfile::TempDir,
-    /// Where stage and operator are reached; empty where there is none.
+    /// Where the stage is reached; empty where there is none.
     pub(crate) stage: String,
-    pub(crate) operator: String,
 }
 
 impl Server {
@@ -110,7 +109,6 @@ pub(crate) fn own_silent(words: &[&str], tls: Option<&tls::Files>) -> anyhow::Re
         source: None,
         folder: tempfile::tempdir()?,
         stage: String::new(),
-        operator: String::new(),
     })
 }
 
@@ -159,7 +157,6 @@ pub(crate) fn hustings_with(
         source: None,
         folder,
         stage,
-        operator,
     }
     .await_sound()
 }
@@ -204,7 +201,6 @@ pub(crate) fn icecast() -> anyhow::Result<Server> {
         source: Some(source),
         folder,
         stage: String::new(),
-        operator: String::new(),
     }
     .await_sound()
 }

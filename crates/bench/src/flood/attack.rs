@@ -57,13 +57,13 @@ impl Kind {
         let get = |target: &str| Some(get(target));
         match self {
             // Every second is as caches are evaded, with a query of its own.
-            Self::BareGets | Self::Stayers if number % 2 == 0 => {
+            Self::BareGets | Self::Stayers if number.is_multiple_of(2) => {
                 get(&format!("/s/{space}/live.ogg?x={number}"))
             }
             Self::BareGets | Self::Stayers => get(&format!("/s/{space}/live.ogg")),
             Self::Forged | Self::ForgedSound => {
                 let forged = forged(number);
-                if number % 2 == 0 || self == Self::ForgedSound {
+                if number.is_multiple_of(2) || self == Self::ForgedSound {
                     get(&format!("/s/{space}/live.ogg?t={forged}"))
                 } else {
                     Some(knock(
@@ -74,7 +74,7 @@ impl Kind {
             }
             Self::Replayed => get(&format!("/s/{space}/live.ogg?t={ticket}")),
             Self::Silent => None,
-            Self::Pages if number % 2 == 0 => get(&format!("/s/{space}")),
+            Self::Pages if number.is_multiple_of(2) => get(&format!("/s/{space}")),
             Self::Pages => get(&format!("/s/{space}/state.json")),
         }
     }

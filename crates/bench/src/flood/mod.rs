@@ -241,6 +241,11 @@ fn rows(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome, rate: f6
             Bound::AtMost(1.0),
         );
     }
+    harm(table, name, calm, storm);
+}
+
+/// What those feel who are no part of it: inside, on stage, in another space.
+fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
     table.add(
         format!("{name}: disconnected of those inside"),
         storm.disconnects as f64,
