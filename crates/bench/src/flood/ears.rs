@@ -55,6 +55,8 @@ impl Ears {
             self.header[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
             self.filled += taken;
             bytes = &bytes[taken..];
+            // Told at once: what is no page would also lie about its length.
+            self.broken = self.filled >= 4 && !self.header.starts_with(b"OggS");
             if self.filled >= FIXED && self.filled == self.wanted() {
                 self.page(now);
                 self.filled = 0;
@@ -75,7 +77,6 @@ impl Ears {
         let number = |at: usize| {
             u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
         };
-        self.broken = !header.starts_with(b"OggS");
         let granule = u64::from(number(6)) | u64::from(number(10)) << 32;
         let (serial, page) = (number(14), number(18));
         self.skip = header[FIXED..]
@@ -142,6 +143,7 @@ mod tests {
     fn a_page_that_comes_late_is_silence() {
         let (mut ears, now) = (Ears::new(), Instant::now());
         let after = |millis| now + std::time::Duration::from_millis(millis);
+        ears.hear(&page(0, 0), now);
         ears.hear(&page(10, 48_000), now);
         ears.hear(&page(11, 52_800), after(0));
         assert!(ears.stalled_s <= 0.0);
