@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use crate::steps::root;
 
 /// The crates of the planes.
-const PLANES: [&str; 3] = ["media", "control", "rehearse"];
+const PLANES: [&str; 4] = ["media", "control", "evidence", "rehearse"];
 
 /// All that the planes are built from, but for macros that only run in the compiler. Who adds a crate looks first whether
 /// it computes or touches the machine, and names it here.
@@ -31,6 +31,7 @@ const PURE: &[&str] = &[
     "derive_more",
     "extended",
     "hustings-control",
+    "hustings-evidence",
     "hustings-media",
     "hustings-rehearse",
     "itoa",

@@ -54,7 +54,7 @@ pub(crate) fn run(extent: Extent) -> Result<bool> {
     if can_build_for_wasm() {
         steps.command(
             "planes without a machine",
-            &mut cargo("check --quiet --target wasm32-unknown-unknown --package hustings-media --package hustings-control --package hustings-rehearse"),
+            &mut cargo("check --quiet --target wasm32-unknown-unknown --package hustings-media --package hustings-control --package hustings-evidence --package hustings-rehearse"),
         );
     } else {
         println!(
