@@ -9,6 +9,7 @@ mod behave;
 mod crowd;
 mod curve;
 mod dice;
+pub mod fit;
 mod gather;
 mod happen;
 mod harm;
