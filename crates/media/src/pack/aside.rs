@@ -12,7 +12,7 @@ pub(super) enum Aside {
 
 /// Holds the newest of each until it may go.
 #[derive(Debug)]
-pub(super) struct AsidePurse {
+pub struct AsidePurse {
     roster: Option<Vec<u8>>,
     levels: Option<Vec<u8>>,
     /// Bytes that each page earns.

@@ -10,7 +10,7 @@ use crate::time::{Epoch, MediaTime};
 
 /// The packets of one page.
 #[derive(Debug)]
-pub(super) struct Cut {
+pub struct Cut {
     pub(super) epoch: Epoch,
     pub(super) media_time: MediaTime,
     pub(super) duration: u32,

@@ -6,6 +6,7 @@ pub mod mp4;
 mod mp4_head;
 pub mod ogg;
 mod ogg_page;
+mod paged;
 pub mod webm;
 
 use bytes::Bytes;

@@ -9,10 +9,9 @@ use mp4_atom::{
 };
 
 use super::aside::{Aside, AsidePurse};
-use super::collect::{Collector, Cut};
+use super::collect::Cut;
 use super::mp4_head::{self, TRACK};
-use super::{Packer, ProgramPacket};
-use crate::fanout::ring::CutPage;
+use super::paged::{Container, Paged};
 use crate::limits::{MP4_ROSTER_BYTES_PER_PAGE, PAGE_SAMPLES, SAMPLE_RATE};
 
 /// Scheme of the `emsg` boxes that carry a roster.
@@ -24,31 +23,28 @@ const BOX_HEADER_BYTES: usize = 8;
 /// Bytes of an `emsg` beside its scheme and message.
 const EMSG_BYTES: usize = 34;
 
-pub struct Mp4Packer {
-    head: Bytes,
-    collector: Collector,
-    asides: AsidePurse,
-}
+/// The container; `Mp4Packer` packs for it.
+pub struct Mp4;
+pub type Mp4Packer = Paged<Mp4>;
 
-impl Mp4Packer {
-    pub fn new() -> Self {
+impl Container for Mp4 {
+    const CONTENT_TYPE: &'static str = "audio/mp4; codecs=\"opus\"";
+    const ASIDE_BYTES_PER_PAGE: i64 = MP4_ROSTER_BYTES_PER_PAGE;
+
+    fn head() -> Vec<u8> {
         let (ftyp, moov) = mp4_head::boxes();
         let mut head = Vec::new();
         put(&mut head, &ftyp);
         put(&mut head, &moov);
-        Self {
-            head: head.into(),
-            collector: Collector::default(),
-            asides: AsidePurse::new(MP4_ROSTER_BYTES_PER_PAGE),
-        }
+        head
     }
 
-    fn cut(&mut self, cut: &Cut) -> CutPage {
+    fn page(cut: &Cut, asides: &mut AsidePurse) -> Vec<u8> {
         let payload: usize = cut.packets.iter().map(Bytes::len).sum();
         let mut page = Vec::with_capacity(payload + 256);
         // Wraps after 13 years of sound; the numbers of a stream must only grow within what one player hears.
         let number = (cut.media_time.0 / PAGE_SAMPLES) as u32;
-        let aside = self.asides.take(|aside| match aside {
+        let aside = asides.take(|aside| match aside {
             Aside::Roster(json) => EMSG_BYTES + ROSTER_SCHEME.len() + json.len(),
             Aside::Levels(message) => BOX_HEADER_BYTES + LEVELS_MAGIC.len() + message.len(),
         });
@@ -73,39 +69,7 @@ impl Mp4Packer {
         for packet in &cut.packets {
             page.extend(&packet[..]);
         }
-        cut.page(page)
-    }
-}
-
-impl Default for Mp4Packer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Packer for Mp4Packer {
-    fn head(&self) -> Bytes {
-        self.head.clone()
-    }
-
-    fn push(&mut self, packet: &ProgramPacket) -> Option<CutPage> {
-        self.collector.push(packet).map(|cut| self.cut(&cut))
-    }
-
-    fn roster(&mut self, json: &[u8]) {
-        self.asides.put_roster(json);
-    }
-
-    fn levels(&mut self, message: &[u8]) {
-        self.asides.put_levels(message);
-    }
-
-    fn flush(&mut self) -> Option<CutPage> {
-        self.collector.flush().map(|cut| self.cut(&cut))
-    }
-
-    fn content_type(&self) -> &'static str {
-        "audio/mp4; codecs=\"opus\""
+        page
     }
 }
 
@@ -162,7 +126,9 @@ mod tests {
 
     use super::mp4_head::pre_roll;
     use super::*;
+    use crate::fanout::ring::CutPage;
     use crate::limits::TICK_SAMPLES;
+    use crate::pack::{Packer as _, ProgramPacket};
     use crate::time::{Epoch, MediaTime};
 
     fn packet(tick: u64) -> ProgramPacket {

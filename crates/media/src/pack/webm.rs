@@ -1,11 +1,9 @@
 //! WebM with Opus: a segment without end, one cluster a page, the roster in a Void element, which other players skip.
 
-use bytes::Bytes;
-
 use super::aside::{Aside, AsidePurse};
-use super::collect::{Collector, Cut};
-use super::{Packer, ProgramPacket, opus_head};
-use crate::fanout::ring::CutPage;
+use super::collect::Cut;
+use super::opus_head;
+use super::paged::{Container, Paged};
 use crate::limits::{PROGRAM_PRE_SKIP, SAMPLE_RATE, TICK_SAMPLES, WEBM_ROSTER_BYTES_PER_PAGE};
 use crate::time::MediaTime;
 
@@ -30,22 +28,19 @@ const NANOS_PER_SAMPLE_DEN: u64 = 3;
 /// Nanoseconds. What a decoder needs to find its feet (RFC 7845 section 4.6).
 const SEEK_PRE_ROLL_NS: u64 = 80_000_000;
 
-pub struct WebmPacker {
-    head: Bytes,
-    collector: Collector,
-    asides: AsidePurse,
-}
+/// The container; `WebmPacker` packs for it.
+pub struct Webm;
+pub type WebmPacker = Paged<Webm>;
 
-impl WebmPacker {
-    pub fn new() -> Self {
-        Self {
-            head: head().into(),
-            collector: Collector::default(),
-            asides: AsidePurse::new(WEBM_ROSTER_BYTES_PER_PAGE),
-        }
+impl Container for Webm {
+    const CONTENT_TYPE: &'static str = "audio/webm; codecs=\"opus\"";
+    const ASIDE_BYTES_PER_PAGE: i64 = WEBM_ROSTER_BYTES_PER_PAGE;
+
+    fn head() -> Vec<u8> {
+        head()
     }
 
-    fn cut(&mut self, cut: &Cut) -> CutPage {
+    fn page(cut: &Cut, asides: &mut AsidePurse) -> Vec<u8> {
         let mut page = Vec::with_capacity(
             cut.packets
                 .iter()
@@ -58,7 +53,7 @@ impl WebmPacker {
             Aside::Levels(message) => [&LEVELS_MAGIC[..], message].concat(),
         };
         // An id of one byte, a size of at most two.
-        if let Some(aside) = self.asides.take(|aside| magic_and_body(aside).len() + 3) {
+        if let Some(aside) = asides.take(|aside| magic_and_body(aside).len() + 3) {
             element(&mut page, VOID, &magic_and_body(&aside));
         }
         let mut cluster = Vec::with_capacity(page.capacity());
@@ -76,39 +71,7 @@ impl WebmPacker {
             cluster.extend(&packet[..]);
         }
         element(&mut page, CLUSTER, &cluster);
-        cut.page(page)
-    }
-}
-
-impl Default for WebmPacker {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Packer for WebmPacker {
-    fn head(&self) -> Bytes {
-        self.head.clone()
-    }
-
-    fn push(&mut self, packet: &ProgramPacket) -> Option<CutPage> {
-        self.collector.push(packet).map(|cut| self.cut(&cut))
-    }
-
-    fn roster(&mut self, json: &[u8]) {
-        self.asides.put_roster(json);
-    }
-
-    fn levels(&mut self, message: &[u8]) {
-        self.asides.put_levels(message);
-    }
-
-    fn flush(&mut self) -> Option<CutPage> {
-        self.collector.flush().map(|cut| self.cut(&cut))
-    }
-
-    fn content_type(&self) -> &'static str {
-        "audio/webm; codecs=\"opus\""
+        page
     }
 }
 
@@ -193,7 +156,11 @@ fn unsigned(out: &mut Vec<u8>, id: u32, value: u64) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+    use crate::fanout::ring::CutPage;
+    use crate::pack::{Packer as _, ProgramPacket};
     use crate::time::Epoch;
 
     fn packet(tick: u64) -> ProgramPacket {
