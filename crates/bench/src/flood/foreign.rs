@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use super::node::Node;
 use super::phase::measure;
 use super::wire::{Stretch, Wire};
+use super::{honest, unharmed};
 use crate::driver::{Crowd, connections_max};
 use crate::process;
 use crate::table::{Bound, Table};
@@ -86,37 +87,8 @@ fn public(table: &mut Table, binary: &str) -> anyhow::Result<()> {
         drop(attacker);
         let name = format!("slowhttptest, {name}");
         storm.tell(&name);
-        let came = storm.honest.heard as f64 / (calm.honest.heard as f64).max(1.0) * 100.0;
-        table.add(
-            format!("{name}: honest who came in, of those without"),
-            came,
-            "%",
-            Bound::AtLeast(95.0),
-        );
-        table.add(
-            format!("{name}: the honest's wait, p95"),
-            storm.honest.p95_s,
-            "s",
-            Bound::AtMost((calm.honest.p95_s * 2.0).max(2.0)),
-        );
-        table.add(
-            format!("{name}: disconnected of those inside"),
-            storm.disconnects as f64,
-            "",
-            Bound::AtMost(0.0),
-        );
-        table.add(
-            format!("{name}: sound lost by those inside"),
-            storm.lost_percent,
-            "%",
-            Bound::AtMost(0.1),
-        );
-        table.add(
-            format!("{name}: the host's own page, not answered"),
-            storm.host_failed as f64,
-            "",
-            Bound::AtMost(0.0),
-        );
+        honest(table, &name, &calm, &storm);
+        unharmed(table, &name, &storm);
     }
     Ok(())
 }

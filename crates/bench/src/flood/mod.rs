@@ -219,6 +219,20 @@ fn rows(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome, rate: f6
             &anyhow::anyhow!("the driver was the bottleneck: {why}; this run does not count"),
         );
     }
+    honest(table, name, calm, storm);
+    if let Some(share) = storm.passed_percent() {
+        table.add(
+            format!("{name}: knocks of attackers let in"),
+            share,
+            "%",
+            Bound::AtMost(1.0),
+        );
+    }
+    harm(table, name, calm, storm);
+}
+
+/// How the honest fare beside the same crowd without flood.
+fn honest(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
     let came = storm.honest.heard as f64 / (calm.honest.heard as f64).max(1.0) * 100.0;
     table.add(
         format!("{name}: honest who came in, of those without flood"),
@@ -233,19 +247,10 @@ fn rows(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome, rate: f6
         "s",
         Bound::AtMost(most),
     );
-    if let Some(share) = storm.passed_percent() {
-        table.add(
-            format!("{name}: knocks of attackers let in"),
-            share,
-            "%",
-            Bound::AtMost(1.0),
-        );
-    }
-    harm(table, name, calm, storm);
 }
 
-/// What those feel who are no part of it: inside, on stage, in another space.
-fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
+/// Whether those inside and the host go on unharmed.
+fn unharmed(table: &mut Table, name: &str, storm: &Outcome) {
     table.add(
         format!("{name}: disconnected of those inside"),
         storm.disconnects as f64,
@@ -258,6 +263,17 @@ fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
         "%",
         Bound::AtMost(0.1),
     );
+    table.add(
+        format!("{name}: the host's own page, not answered"),
+        storm.host_failed as f64,
+        "",
+        Bound::AtMost(0.0),
+    );
+}
+
+/// What those feel who are no part of it: inside, on stage, in another space.
+fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
+    unharmed(table, name, storm);
     table.add(
         format!("{name}: longest silence of one inside"),
         storm.stalled_s,
@@ -272,12 +288,6 @@ fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
         storm.host_p99_ms,
         "ms",
         Bound::Beside,
-    );
-    table.add(
-        format!("{name}: the host's own page, not answered"),
-        storm.host_failed as f64,
-        "",
-        Bound::AtMost(0.0),
     );
     let ratio = storm.other.p99_s / calm.other.p99_s.max(1e-6);
     table.add(
