@@ -1,6 +1,7 @@
-//! The evidence of a night: what a node counts each second ([`row`]), so that a report can say afterwards what happened.
+//! The evidence of a night: what a node counts each second ([`row`]), kept so that no change goes unseen ([`chain`]).
 //!
 //! Pure: clocks are parameters. The server's flight recorder fills the rows from the real node, `rehearse` from its virtual
 //! one; who judges sees no difference.
 
+pub mod chain;
 pub mod row;

@@ -49,8 +49,6 @@ parts! {
         pub top_permille: u32,
         /// thousandths of the knocks that came from the eight busiest networks together
         pub top8_permille: u32,
-        /// thousandths of the knocks whose network had knocked before, at an earlier second of the last hours (an estimate)
-        pub known_permille: u32,
     }
 
     /// What became of those who came in.
@@ -65,14 +63,16 @@ parts! {
         pub as_page: u32,
         /// of those entered: with a right to come back
         pub returned: u32,
-        /// listeners whose connection ended from their side
+        /// listeners whose connection ended from their side, or broke
         pub left: u32,
-        /// listeners whose connection broke or stood still
+        /// listeners whom the node lost: a shard that was started again, a connection that is known to have broken
         pub lost: u32,
         /// listeners closed by the node because they fell off the ring
         pub too_slow: u32,
         /// listeners closed by the node because the same right came in elsewhere
         pub replaced: u32,
+        /// listeners who heard the sound to its end
+        pub heard_out: u32,
         /// knocks that belong to a rehearsal; counted above too
         pub rehearsed: u32,
         /// listeners inside that belong to a rehearsal; counted in `inside` too

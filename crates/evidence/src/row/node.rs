@@ -196,9 +196,9 @@ parts! {
 
     /// What a node depends on.
     pub struct Dependencies {
-        /// writes of records (the database)
+        /// calls of the records (the database)
         pub store: Latency,
-        /// syncs of recordings and of this recorder's files
+        /// writes of this recorder, each with its sync to the disk of the data folder
         pub disk: Latency,
         /// alarms sent by webhook
         pub webhook: Latency,

@@ -200,9 +200,14 @@ fn template() -> NodeRow {
 }
 
 #[test]
-fn every_field_tells_its_unit() {
+fn every_field_tells_its_unit_and_stands_in_the_docs() {
     let table = table();
     assert!(table.lines().count() > 150);
+    let docs = include_str!("../../../../docs/flight.md");
+    assert!(
+        docs.contains(&table),
+        "docs/flight.md does not have this table:\n{table}"
+    );
     for fields in [
         NodeRow::FIELDS,
         SpaceRow::FIELDS,
