@@ -1,0 +1,206 @@
+//! Was it many people at once?
+
+use super::course::{TEN, share};
+use super::finding::Class;
+use super::rules::{self as r, Case};
+use super::seen::{Seen, Surge};
+use super::thresholds as t;
+use super::words::{clock, duration, number, percent, rate};
+use crate::row::What;
+
+pub(super) fn case(seen: &Seen<'_>) -> Case {
+    let mut case = Case::new(Class::FlashCrowd);
+    if let Some(surge) = seen.surge {
+        came_at_once(seen, &surge, &mut case);
+    }
+    stood_in_line(seen, &mut case);
+    if case.evidence.is_empty() {
+        return case;
+    }
+    behaved(seen, &mut case);
+    where_from(seen, &mut case);
+    case
+}
+
+fn came_at_once(seen: &Seen<'_>, surge: &Surge, case: &mut Case) {
+    let course = &seen.course;
+    let at = course.at(surge.from);
+    let words = format!(
+        "At {} newcomers came {} a second over ten seconds; the evening's median is {} a second. {} came within the minute round it.",
+        clock(at),
+        rate(surge.rate),
+        rate(surge.usual),
+        number(surge.people)
+    );
+    case.add(r::SURGE, Some(at), words);
+    case.spans(at, at + TEN as u64);
+    let starts = course.happened(&[What::SpaceOpened, What::SpaceLive]);
+    let near = starts
+        .iter()
+        .map(|start| start.at.0 / 1_000)
+        .find(|start| start.abs_diff(at) as f64 <= t::ANNOUNCED_NEAR);
+    if let Some(start) = near {
+        let words = format!(
+            "The space began at {}, {} away from the surge.",
+            clock(start),
+            duration(start.abs_diff(at))
+        );
+        case.add(r::ANNOUNCED, Some(start), words);
+    }
+    let around = (surge.from.saturating_sub(30), surge.from + 40);
+    let entered = course
+        .series(|second| second.entered)
+        .sum(around.0, around.1);
+    let returned = course
+        .series(|second| second.returned)
+        .sum(around.0, around.1);
+    if entered as f64 >= t::KNOWN_LEAST && returned * 2 >= entered {
+        let words = format!(
+            "{} of {} who came in around {} had been inside before.",
+            number(returned),
+            number(entered),
+            clock(at)
+        );
+        case.add(r::CAME_BEFORE, Some(at), words);
+    }
+}
+
+fn stood_in_line(seen: &Seen<'_>, case: &mut Case) {
+    let Some((from, to)) = seen.line else { return };
+    let standing = seen.in_line[from..=to]
+        .iter()
+        .filter(|waiting| **waiting > 0)
+        .count();
+    let entered = seen
+        .course
+        .series(|second| second.newly_entered())
+        .sum(from, to + 1);
+    if (standing as f64) < t::LINE_SECONDS || (entered as f64) < t::KNOWN_LEAST {
+        return;
+    }
+    // Against the most seats of the evening: what a change of ours took is no crowd's doing.
+    let seats = seen
+        .course
+        .known()
+        .map(|(_, second)| second.open_seats())
+        .max()
+        .unwrap_or(0);
+    let wanted = (from..=to)
+        .map(|at| seen.in_line[at] + seen.inside[at])
+        .max()
+        .unwrap_or(0);
+    if share(wanted, seats) < t::OVERFULL_FROM {
+        return;
+    }
+    let most = seen.in_line[from..=to].iter().max().copied().unwrap_or(0);
+    let words = format!(
+        "From {} to {} people stood in line, {} at most, and {} came in meanwhile. At most {} wanted in at once, and there were never more than {} seats.",
+        clock(seen.course.at(from)),
+        clock(seen.course.at(to)),
+        number(most),
+        number(entered),
+        number(wanted),
+        number(seats)
+    );
+    case.add(r::OVERFULL, Some(seen.course.at(from)), words);
+    case.spans(seen.course.at(from), seen.course.at(to));
+}
+
+/// What became of those who came in, and of those who were called.
+fn behaved(seen: &Seen<'_>, case: &mut Case) {
+    let (stayed, gone) = stayed(seen);
+    let judged = stayed + gone;
+    if judged as f64 >= t::KNOWN_LEAST {
+        let part = share(stayed, judged);
+        let words = |what: &str| {
+            format!(
+                "{} of {} who came in were {what} ({}).",
+                number(stayed),
+                number(judged),
+                percent(part)
+            )
+        };
+        if part >= t::STAYED_LEAST {
+            case.add(r::STAYED, None, words("still there after ten seconds"));
+        }
+        if 1.0 - part >= t::UNLIKE_LEAST {
+            case.add(
+                r::NOT_STAYED,
+                None,
+                words("still there after ten seconds, and the others were not"),
+            );
+        }
+    }
+    if let Some((came, called)) = unused(seen) {
+        let words = format!(
+            "Of {} places called, {} people came in.",
+            number(called),
+            number(came)
+        );
+        case.add(r::NEVER_CAME, None, words);
+    }
+}
+
+fn where_from(seen: &Seen<'_>, case: &mut Case) {
+    let Some((top, even)) = spread(seen) else {
+        return;
+    };
+    let words = format!(
+        "The busiest network had {} of the knocks, and they were spread by {} of what is possible.",
+        percent(top),
+        percent(even)
+    );
+    if top >= t::TOP_NETWORK {
+        case.add_private(r::ONE_NETWORK, None, words);
+    } else if even >= t::SPREAD_LEAST {
+        case.add(r::SPREAD, None, words);
+    }
+}
+
+/// How many were inside after ten seconds, and how many were gone before, those left out who went while something failed.
+pub(super) fn stayed(seen: &Seen<'_>) -> (u64, u64) {
+    let (mut stayed, mut gone) = (0_u64, 0_u64);
+    for (at, second) in seen.course.known() {
+        stayed += second.stayed_10s;
+        // A fall takes newcomers too.
+        if !seen.is_after_a_fall(at) && !seen.is_after_a_fall(at + 2) {
+            gone += second.gone_early;
+        }
+    }
+    (stayed, gone)
+}
+
+/// Places called, and how many came in meanwhile, when that is next to nobody.
+pub(super) fn unused(seen: &Seen<'_>) -> Option<(u64, u64)> {
+    let (mut called, mut came, mut before) = (0_u64, 0_u64, None);
+    for (_, second) in seen.course.known() {
+        let more = before.map_or(0, |before| second.called.saturating_sub(before));
+        called += more.min(1_000_000_000);
+        if second.step as u8 > 0 || second.in_line > 0 || more > 0 {
+            came += second.newly_entered();
+        }
+        before = Some(second.called);
+    }
+    let few = share(came, called) < t::CALLED_CAME;
+    (called as f64 >= t::KNOWN_LEAST && few).then_some((came, called))
+}
+
+/// The busiest network's share and the evenness, over the seconds in which most came, by knocks. None: too few to tell.
+pub(super) fn spread(seen: &Seen<'_>) -> Option<(f64, f64)> {
+    /// Knocks a second from which shares of a second say something.
+    const ENOUGH: u32 = 8;
+    let (mut knocks, mut top, mut even) = (0.0, 0.0, 0.0);
+    for (_, second) in seen.course.known() {
+        let offered = second.knocks.offered;
+        if offered < ENOUGH || second.networks == 0 {
+            continue;
+        }
+        let weight = f64::from(offered);
+        // The sketch tells 256 networks apart at most.
+        let possible = weight.min(256.0).log2();
+        knocks += weight;
+        top += weight * second.top_permille.min(1_000) as f64 / 1_000.0;
+        even += weight * (second.entropy_mbit as f64 / 1_000.0 / possible).min(1.0);
+    }
+    (knocks >= 100.0).then(|| (top / knocks, even / knocks))
+}

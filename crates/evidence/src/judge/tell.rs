@@ -1,0 +1,240 @@
+//! The finding in sentences.
+
+use super::finding::{Class, Explanation, Finding, Kind, Outcome, Part};
+use super::thresholds as t;
+use super::words::{clock, duration, number, percent};
+
+pub(super) fn finding(finding: &mut Finding) {
+    finding.headline = headline(finding);
+    finding.summary = summary(finding);
+    finding.would_have_helped = helped(finding);
+    finding.unseen = unseen(finding);
+}
+
+fn headline(finding: &Finding) -> String {
+    match (finding.outcome, finding.named.first()) {
+        (Outcome::Quiet, _) => "Nothing went wrong.".to_owned(),
+        (Outcome::Undetermined, _) | (_, None) => "We cannot say.".to_owned(),
+        (Outcome::Found, Some(first)) => {
+            let present = |class: &Class| {
+                finding
+                    .explanation(*class)
+                    .is_some_and(|each| each.part == Part::Present)
+            };
+            let mut words = if present(first) && *first == Class::Attack {
+                "There was an attack. It kept nobody out.".to_owned()
+            } else {
+                first.sentence().to_owned()
+            };
+            for class in finding.named.iter().skip(1) {
+                words.push(' ');
+                words.push_str(if present(class) && *class == Class::Attack {
+                    "There was an attack as well, which kept nobody out."
+                } else {
+                    class.lesser_sentence()
+                });
+            }
+            words
+        }
+    }
+}
+
+fn summary(finding: &Finding) -> String {
+    let mut words = Vec::new();
+    if finding.outcome == Outcome::Undetermined {
+        words.push(why_undetermined(finding));
+    }
+    for class in &finding.named {
+        let Some(each) = finding.explanation(*class) else {
+            continue;
+        };
+        if !each.kinds.is_empty() {
+            let kinds: Vec<&str> = each.kinds.iter().map(|kind| kind.words()).collect();
+            words.push(format!("{}: {}.", class.title(), kinds.join(", ")));
+        }
+        if let Some(strongest) = each
+            .supporting
+            .iter()
+            .filter(|each| !each.private)
+            .max_by_key(|each| each.points)
+        {
+            words.push(strongest.words.clone());
+        }
+    }
+    words.push(harmed(finding));
+    if let Some(resource) = finding.ran_out_first {
+        words.push(format!("What ran out first: {resource}."));
+    }
+    words.join(" ")
+}
+
+fn why_undetermined(finding: &Finding) -> String {
+    if (finding.seconds_known as f64) < t::SECONDS_LEAST {
+        return format!(
+            "There are {} seconds of rows; a verdict needs {}.",
+            number(finding.seconds_known),
+            t::SECONDS_LEAST
+        );
+    }
+    let known = finding.known_permille as f64 / 1_000.0;
+    if known < t::COVERAGE_LEAST {
+        return format!(
+            "Of the time from first to last row {} is kept; a verdict needs {}.",
+            percent(known),
+            percent(t::COVERAGE_LEAST)
+        );
+    }
+    "People were harmed, and no rule says by what.".to_owned()
+}
+
+fn harmed(finding: &Finding) -> String {
+    let harm = &finding.harm;
+    let (Some(from), Some(to)) = (harm.from, harm.to) else {
+        return "Nobody was harmed as far as this machine could see.".to_owned();
+    };
+    let mut words = vec![format!(
+        "People were harmed between {} and {}",
+        clock(from),
+        clock(to)
+    )];
+    if harm.in_line_most > 0 {
+        let mean = harm.wait_mean_s.map_or(String::new(), |mean| {
+            format!(", for {} each on average", duration(mean))
+        });
+        words.push(format!(
+            "up to {} stood in line at once{mean}",
+            number(harm.in_line_most)
+        ));
+    }
+    if harm.fell_out > 0 {
+        words.push(format!(
+            "{} fell out and missed {} of sound together",
+            number(harm.fell_out),
+            duration(harm.silent_listener_seconds)
+        ));
+    }
+    if harm.dead_air_listener_seconds > 0 {
+        words.push(format!(
+            "{} of listening were silence",
+            duration(harm.dead_air_listener_seconds)
+        ));
+    }
+    let first = words.remove(0);
+    if words.is_empty() {
+        format!("{first}.")
+    } else {
+        format!("{first}: {}.", words.join("; "))
+    }
+}
+
+fn helped(finding: &Finding) -> Vec<String> {
+    let mut helped = Vec::new();
+    let named = |class: Class| {
+        finding
+            .named
+            .contains(&class)
+            .then(|| finding.explanation(class))
+            .flatten()
+    };
+    let has = |each: &Explanation, rule: &str| {
+        each.supporting.iter().any(|evidence| evidence.rule == rule)
+    };
+    let mut say = |words: &str| helped.push(words.to_owned());
+    if let Some(crowd) = named(Class::FlashCrowd) {
+        if finding.harm.in_line_most > 0 {
+            say(
+                "More seats, or doors that open earlier, so that the same people come over a longer time.",
+            );
+        }
+        if has(crowd, "at-the-announced-time") {
+            say("Doors a quarter of an hour before the announced time.");
+        }
+    }
+    if let Some(attack) = named(Class::Attack) {
+        if attack
+            .kinds
+            .iter()
+            .any(|kind| matches!(kind, Kind::Flood | Kind::SlowHeads | Kind::Packets))
+        {
+            say(
+                "The shield, which has the kernel drop repeat offenders; and a filter before this machine's line, for what fills the line itself.",
+            );
+        }
+        if attack.kinds.contains(&Kind::Bots) {
+            say(
+                "Invitations issued before the event: bots that act like browsers cannot be told from people at the door.",
+            );
+        }
+    }
+    if named(Class::ReconnectStorm).is_some() {
+        say(
+            "A drain before a restart, so that nobody falls out; players then come again over a minute.",
+        );
+    }
+    if let Some(own) = named(Class::OwnMistake) {
+        for kind in &own.kinds {
+            say(match kind {
+                Kind::Change => {
+                    "No changes of settings or versions in the half hour before an event, or after a rehearsal with them."
+                }
+                Kind::Limit => {
+                    "The limit raised to what the machine holds: `hustings preflight` compares them."
+                }
+                Kind::Certificate => {
+                    "`hustings preflight`, which asks for a certificate that is valid until after the end."
+                }
+                Kind::Disk => {
+                    "`hustings preflight`, which asks for the disk that the recording needs."
+                }
+                _ => "The node's log at the time of the errors; each is a bug to be reported.",
+            });
+        }
+    }
+    if let Some(dependency) = named(Class::DependencyFailure) {
+        if dependency.kinds.contains(&Kind::HostLine) {
+            say(
+                "A second speaker on stage, or hold music at once: the line of one host is one line.",
+            );
+        }
+        if dependency.kinds.iter().any(|kind| *kind != Kind::HostLine) {
+            say("An alarm on the dependency, and a look at its own records of that time.");
+        }
+    }
+    helped
+}
+
+fn unseen(finding: &Finding) -> Vec<String> {
+    let mut unseen = vec![
+        "Who gave up before the first packet reached this machine, and what happened in networks on the way.".to_owned(),
+        "How many people shared one device, one room or one address.".to_owned(),
+    ];
+    if finding.named.contains(&Class::Attack) {
+        unseen.push(
+            "Who attacked, and why. Networks say where packets came from, not who sent them."
+                .to_owned(),
+        );
+    } else {
+        unseen.push(
+            "Machines that do all that a listener does, and stay: they are counted as listeners."
+                .to_owned(),
+        );
+    }
+    if !finding
+        .resources
+        .iter()
+        .any(|each| each.resource == "uplink")
+    {
+        unseen.push(
+            "Whether the uplink was full: it was not told how much it carries (`--uplink`)."
+                .to_owned(),
+        );
+    }
+    if finding.known_permille < 995 {
+        let missing = 1.0 - finding.known_permille.min(1_000) as f64 / 1_000.0;
+        unseen.push(format!(
+            "{} of the time: no rows were kept of it.",
+            percent(missing)
+        ));
+    }
+    unseen
+}
