@@ -32,7 +32,6 @@ pub struct Second {
     pub networks: u64,
     pub entropy_mbit: u64,
     pub top_permille: u64,
-    pub known_networks_permille: u64,
     pub inside: u64,
     pub in_line: u64,
     pub entered: u64,
@@ -100,7 +99,6 @@ impl Second {
             &mut second.networks,
             &mut second.entropy_mbit,
             &mut second.top_permille,
-            &mut second.known_networks_permille,
             &mut second.inside,
             &mut second.in_line,
             &mut second.entered,
@@ -204,7 +202,6 @@ impl Second {
         self.networks = self.networks.max(row.spread.prefixes.into());
         self.entropy_mbit = self.entropy_mbit.max(row.spread.entropy_mbit.into());
         self.top_permille = self.top_permille.max(row.spread.top_permille.into());
-        self.known_networks_permille = row.spread.known_permille.into();
         let people = &row.people;
         (self.inside, self.in_line) = (people.inside.into(), people.waiting.into());
         self.entered += u64::from(people.entered);
