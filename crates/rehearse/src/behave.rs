@@ -58,10 +58,15 @@ impl World<'_> {
     pub(crate) fn act(&mut self, who: u32) {
         let person = &self.crowd.people[who as usize];
         let (state, kind) = (person.state, person.kind);
-        if person.patience < self.ms() && !matches!(state, State::Inside | State::Bot) {
+        if person.patience < self.ms()
+            && !matches!(state, State::Inside | State::Bot | State::GaveUp)
+        {
             self.stand_up(who);
             self.crowd.people[who as usize].state = State::GaveUp;
             return;
+        }
+        if Self::needs_node(state, kind) && !self.connects() {
+            return self.tries_again(who, state);
         }
         match state {
             State::New => self.asks_for_sound(who),
@@ -78,7 +83,7 @@ impl World<'_> {
     fn mark(&self, who: u32) -> Shows<'static> {
         match self.crowd.people[who as usize].kind {
             Kind::Player | Kind::NoScript => Shows::Nothing,
-            _ => Shows::Mark(mix(self.scenario.seed.rotate_left(17) ^ u64::from(who))),
+            _ => Shows::Mark(mix(self.night.seed.rotate_left(17) ^ u64::from(who))),
         }
     }
 
@@ -182,13 +187,13 @@ impl World<'_> {
             }
             Kind::Reloader | Kind::NoScript => return self.shows_place(who),
             Kind::Phone if random.is_multiple_of(16) => {
-                self.crowd.people[who as usize].network = self.network(kind, who);
+                self.crowd.people[who as usize].network = self.other_network();
             }
             _ => {}
         }
         let (times, second) = (self.times(), self.ms() / 1_000);
-        let keys = self.gates[0].keys();
-        let serving = self.boards[door].read(&self.doors[door], keys, times, second);
+        let keys = self.node.gates[0].keys();
+        let serving = self.boards[door].read(&self.node.doors[door], keys, times, second);
         if u64::from(position) <= serving.called {
             return self.shows_place(who);
         }
@@ -315,9 +320,12 @@ impl World<'_> {
         if matches!(kind, Kind::Player | Kind::NoScript) {
             return self.until_next(who, u32::MAX);
         }
+        if self.reach.certificate_expired {
+            return self.until_next(who, RENEW_MS);
+        }
         let token = self.crowd.token(who);
         if kind == Kind::Phone && token.is_some() && self.dice.one_in(8) {
-            self.crowd.people[who as usize].network = self.network(kind, who);
+            self.crowd.people[who as usize].network = self.other_network();
             self.crowd.people[who as usize].since = self.ms();
             return self.shows_right(who);
         }
@@ -325,15 +333,15 @@ impl World<'_> {
             .as_ref()
             .map_or(self.mark(who), |token| Shows::Token(token));
         let knock = Knock {
-            door: &self.doors[usize::from(self.crowd.people[who as usize].door)],
+            door: &self.node.doors[usize::from(self.crowd.people[who as usize].door)],
             from,
             ask: Ask::Right,
             shows,
         };
         let times = self.times();
-        let shard = self.dice.below(self.gates.len() as u32) as usize;
+        let shard = self.dice.below(self.node.gates.len() as u32) as usize;
         self.gathered.renewals += 1;
-        if let Some(ticket) = self.gates[shard].resume_ticket(&knock, times) {
+        if let Some(ticket) = self.node.gates[shard].resume_ticket(&knock, times) {
             self.crowd.set_token(who, ticket.as_bytes());
         }
         self.until_next(who, RENEW_MS);

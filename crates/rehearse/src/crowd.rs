@@ -58,9 +58,9 @@ pub(crate) struct Person {
     pub(crate) returns: bool,
 }
 
-/// A network by number; the two highest bits say of which sort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Network(u32);
+/// A network by number; the two highest bits say of which sort. Whoever drives real sockets gives each a prefix of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Network(u32);
 
 impl Network {
     const V6: u32 = 1 << 31;
@@ -97,7 +97,7 @@ impl Network {
         Prefix::v6(octets)
     }
 
-    pub(crate) fn number(self) -> u32 {
+    pub fn number(self) -> u32 {
         self.0
     }
 }

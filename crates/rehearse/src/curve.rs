@@ -43,6 +43,7 @@ impl Curve {
     }
 
     /// How many of `people` have come by this share of the time.
+    #[cfg(test)]
     pub(crate) fn arrived(self, people: u32, time: f64) -> u32 {
         let mut before = (0.0, 0.0);
         for point in self.points() {
@@ -56,7 +57,7 @@ impl Curve {
         people
     }
 
-    fn points(self) -> &'static [(f64, f64)] {
+    pub(crate) fn points(self) -> &'static [(f64, f64)] {
         match self {
             Self::Steady => &[(0.98, 1.0)],
             Self::Announced => &[

@@ -1,7 +1,9 @@
 //! Counting while the night runs, and the sums at its end.
 
 use hustings_control::gate::verdict::{CAUSES, REASONS};
-use hustings_control::gate::{Cause, LadderEvent, ModeEvent, ModeOf, Reason, UsherReport, Verdict};
+use hustings_control::gate::{
+    Cause, LadderEvent, ModeEvent, ModeOf, Reason, Tally, UsherReport, Verdict,
+};
 
 use crate::crowd::{NONE, State};
 use crate::kind::{KINDS, Kind};
@@ -72,6 +74,15 @@ pub(crate) struct Gathered {
     pub(crate) events_more: u64,
     pub(crate) broken: Option<Broken>,
     pub(crate) shards: u32,
+    /// What all gates have counted at all doors.
+    pub(crate) tally: Tally,
+    /// Attempts that met no node, and those whose TLS handshake failed.
+    pub(crate) unreachable: u64,
+    pub(crate) handshakes_failed: u64,
+    /// Half heads: opened, ended by their deadline, closed to make room.
+    pub(crate) slow_heads: u64,
+    pub(crate) slow_ended: u64,
+    pub(crate) silent_shed: u64,
 }
 
 impl Gathered {
@@ -94,6 +105,12 @@ impl Gathered {
             events_more: 0,
             broken: None,
             shards,
+            tally: Tally::default(),
+            unreachable: 0,
+            handshakes_failed: 0,
+            slow_heads: 0,
+            slow_ended: 0,
+            silent_shed: 0,
         }
     }
 
@@ -166,33 +183,36 @@ impl World<'_> {
     /// The sums, and that every seat comes back.
     pub(crate) fn finish(mut self) -> Result<Report, Broken> {
         let ends = self.ends();
-        let prefixes = self.scenario.by_prefix.then(|| self.prefix_shares());
+        let prefixes = self.night.by_prefix.then(|| self.prefix_shares());
         let kinds = self.kinds(&ends)?;
-        let tally = self.tallies();
+        self.take_tallies();
+        let tally = &self.gathered.tally;
         if !tally.lanes.iter().all(|lane| lane.adds_up())
             || tally.sum().offered != self.gathered.knocks
         {
             return Err(Broken::Knocks);
         }
-        let inside_at_end = self.hall.inside();
-        let held: usize = self.held.iter().map(|held| held.len()).sum();
+        let inside_at_end = self.node.hall.inside();
+        let held: usize = self.node.held.iter().map(|held| held.len()).sum();
         let most = self.seats.len() + self.loot.seats.len() + held;
         if inside_at_end as usize > most {
             return Err(Broken::Returned(inside_at_end));
         }
         self.seats.clear();
         self.loot.seats.clear();
-        self.held.clear();
-        self.gates.clear();
-        if self.hall.inside() != 0 || self.hall.out() != 0 {
-            return Err(Broken::Returned(self.hall.inside().max(self.hall.out())));
+        self.node.held.clear();
+        self.node.gates.clear();
+        if self.node.hall.inside() != 0 || self.node.hall.out() != 0 {
+            return Err(Broken::Returned(
+                self.node.hall.inside().max(self.node.hall.out()),
+            ));
         }
         Ok(self.report(kinds, inside_at_end, prefixes))
     }
 
     fn ends(&self) -> [Ends; KINDS] {
         let mut ends = [Ends::default(); KINDS];
-        let end = self.scenario.millis();
+        let end = self.night.millis;
         for person in self.crowd.people.iter().filter(|person| person.arrived) {
             let ends = &mut ends[person.kind as usize];
             ends.waiters += u64::from(person.waited);
@@ -266,14 +286,19 @@ impl World<'_> {
         };
         let mut inside = self.cores.harm;
         inside.disconnected = gathered.disconnected;
-        let (issued, called) = self.doors[0].line();
+        let (issued, called) = self.node.doors[0].line();
         Report {
-            scenario: self.scenario.clone(),
+            scenario: None,
+            night: self.night.clone(),
             shards: gathered.shards,
             sums,
             inside_most: gathered.most_inside,
             inside_at_end,
-            capacity_least: gathered.capacity_least.min(self.scenario.seats),
+            capacity_least: gathered.capacity_least.min(self.night.seats),
+            unreachable: gathered.unreachable,
+            handshakes_failed: gathered.handshakes_failed,
+            slow_heads: gathered.slow_heads,
+            slow_heads_shed: gathered.silent_shed,
             knocks: gathered.knocks,
             knocks_busiest_second: gathered.busiest_second,
             renewals: gathered.renewals,

@@ -6,7 +6,6 @@ use hustings_control::gate::{Ask, Entry, Pass, Shows, TokenText, Verdict};
 
 use crate::crowd::State;
 use crate::kind::Kind;
-use crate::limits::KNOCKS_A_BOT;
 use crate::report::Broken;
 use crate::world::World;
 
@@ -25,14 +24,31 @@ pub(crate) struct Loot {
     pub(crate) most_of_one: u32,
 }
 
+impl Loot {
+    /// The node is gone, and with it all seats.
+    pub(crate) fn forget_seats(&mut self) {
+        self.seats.clear();
+        self.holder = None;
+    }
+}
+
 impl World<'_> {
     pub(crate) fn attacks(&mut self, who: u32, kind: Kind) {
-        match kind {
-            Kind::Forged => self.forges(who),
-            Kind::Replay => self.replays(who),
-            _ => self.floods(who),
+        let person = &self.crowd.people[who as usize];
+        // What a bot has for a stay is the time between two of its knocks; for patience, its end.
+        let (every, ends) = (person.until, person.patience);
+        if self.ms() >= ends {
+            self.crowd.people[who as usize].state = State::GaveUp;
+            return;
         }
-        let every = self.scenario.millis() / KNOCKS_A_BOT;
+        if self.connects() {
+            match kind {
+                Kind::Forged => self.forges(who),
+                Kind::Replay => self.replays(who),
+                Kind::SlowHeads => self.opens_slowly(),
+                _ => self.floods(who),
+            }
+        }
         let millis = self.dice.between(every / 2, every + every / 2);
         self.later(who, State::Bot, millis);
     }
@@ -90,11 +106,13 @@ impl World<'_> {
         let Some(right) = self.loot.right else {
             return self.takes_a_place(who);
         };
-        let door = usize::from(self.dice.one_in(4));
+        // At the last door too, where there are several.
+        let last = self.node.doors.len() - 1;
+        let door = if self.dice.one_in(4) { last } else { 0 };
         let shows = Shows::Token(right.as_bytes());
         let (shard, verdict) = self.knock_at(who, door, Ask::Sound, shows);
         match verdict {
-            Verdict::Enter(_) if door == 1 => self.gathered.broken = Some(Broken::Forged),
+            Verdict::Enter(_) if door > 0 => self.gathered.broken = Some(Broken::Forged),
             Verdict::Enter(entry) => self.takes_over(who, shard, entry),
             Verdict::Wait(waiting) => self.loot.right = waiting.place.or(Some(right)),
             _ => {}

@@ -1,6 +1,6 @@
 //! The cores that carry those inside: the production's cadence, fed with the cost that its sweeps and knocks would have.
 
-use hustings_control::gate::Load;
+use hustings_control::gate::{Load, Used};
 use hustings_media::fanout::Cadence;
 use hustings_media::time::Now;
 
@@ -10,6 +10,8 @@ use crate::scenario::Costs;
 pub(crate) struct Cores {
     cores: Vec<Core>,
     costs: Costs,
+    /// Open files of the node.
+    pub(crate) files: Used,
     pub(crate) harm: InsideHarm,
 }
 
@@ -42,6 +44,7 @@ impl Cores {
         Self {
             cores: (0..shards).map(core).collect(),
             costs,
+            files: Used::default(),
             harm: InsideHarm::default(),
         }
     }
@@ -57,16 +60,30 @@ impl Cores {
     pub(crate) fn knock(&mut self, shard: usize) -> Load {
         let core = &mut self.cores[shard];
         core.knocks_ns += self.costs.knock_ns;
-        core.load
+        Load {
+            files: self.files,
+            ..core.load
+        }
     }
 
     pub(crate) fn load(&self, shard: usize) -> Load {
-        self.cores[shard].load
+        Load {
+            files: self.files,
+            ..self.cores[shard].load
+        }
+    }
+
+    /// All connections are gone at once.
+    pub(crate) fn empty(&mut self) {
+        self.cores.iter_mut().for_each(|core| core.inside = 0);
     }
 
     /// The load of the busiest shard, for the usher.
     pub(crate) fn busiest(&self) -> Load {
-        let mut busiest = Load::default();
+        let mut busiest = Load {
+            files: self.files,
+            ..Load::default()
+        };
         for core in &self.cores {
             busiest.cpu = busiest.cpu.max(core.load.cpu);
             busiest.cadence_ms = busiest.cadence_ms.max(core.load.cadence_ms);

@@ -1,8 +1,11 @@
 //! Kinds of people, those who behave and those who do not.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+use crate::limits::KNOCKS_A_BOT;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// The page with script: polls as it is told, with jitter.
@@ -37,12 +40,14 @@ pub enum Kind {
     Botnet,
     /// Takes places from a few networks; one in ten is ever used.
     Farm,
+    /// Opens connections and sends the head of a request so slowly that it never ends.
+    SlowHeads,
 }
 
-pub(crate) const KINDS: usize = 16;
+pub(crate) const KINDS: usize = 17;
 
 /// What `Scenario::attacks` may name.
-pub const ATTACKS: [Kind; 7] = [
+pub const ATTACKS: [Kind; 8] = [
     Kind::Flood,
     Kind::Forged,
     Kind::Replay,
@@ -50,6 +55,7 @@ pub const ATTACKS: [Kind; 7] = [
     Kind::Prefixes,
     Kind::Botnet,
     Kind::Farm,
+    Kind::SlowHeads,
 ];
 
 /// Of a thousand who behave, how many are of each kind; the rest are pages.
@@ -81,6 +87,7 @@ impl Kind {
         Self::Prefixes,
         Self::Botnet,
         Self::Farm,
+        Self::SlowHeads,
     ];
 
     pub fn name(self) -> &'static str {
@@ -101,6 +108,7 @@ impl Kind {
             "prefixes",
             "botnet",
             "farm",
+            "slow-heads",
         ][self as usize]
     }
 
@@ -116,20 +124,28 @@ impl Kind {
     pub(crate) fn only_knocks(self) -> bool {
         matches!(
             self,
-            Self::Flood | Self::Forged | Self::Replay | Self::Native
+            Self::Flood | Self::Forged | Self::Replay | Self::Native | Self::SlowHeads
         )
     }
 
-    /// Who of the crowd somebody is, by a number below 1,000.
-    pub(crate) fn of_the_crowd(number: u32) -> Self {
-        let mut least = 0;
-        for (kind, share) in MIX {
-            least += share;
-            if number < least {
-                return kind;
+    /// Machines or people of an attack of so many knocks, connections or people.
+    pub(crate) fn attackers(self, size: f64) -> u32 {
+        let number = match self {
+            Self::Flood | Self::Forged | Self::Replay | Self::SlowHeads => {
+                size / f64::from(KNOCKS_A_BOT)
             }
-        }
-        Self::Page
+            Self::Native => size / 1_000.0,
+            _ => size,
+        };
+        number.ceil() as u32
+    }
+
+    /// The kinds of a crowd of which nothing is said, with their weights.
+    pub(crate) fn mix() -> Vec<(Self, f64)> {
+        let rest: u32 = MIX.iter().map(|(_, share)| share).sum();
+        let pages = (Self::Page, f64::from(1_000 - rest));
+        let others = MIX.iter().map(|(kind, share)| (*kind, f64::from(*share)));
+        std::iter::once(pages).chain(others).collect()
     }
 }
 
@@ -143,7 +159,8 @@ mod tests {
             assert_eq!(kind as usize, at);
             assert_eq!(Kind::attack(kind.name()).is_some(), kind.is_attack());
         }
-        let pages = (0..1_000).filter(|n| Kind::of_the_crowd(*n) == Kind::Page);
-        assert_eq!(pages.count(), 550);
+        let mix = Kind::mix();
+        assert_eq!(mix[0], (Kind::Page, 550.0));
+        assert_eq!(mix.iter().map(|(_, share)| share).sum::<f64>(), 1_000.0);
     }
 }

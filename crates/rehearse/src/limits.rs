@@ -2,6 +2,16 @@
 
 /// People of one run, attackers included: what 32-bit numbers of people and some GiB hold. More is refused by `Scenario::check`.
 pub(crate) const PEOPLE_MAX: u32 = 40_000_000;
+/// Bytes of a scenario's file: some pages of text. A larger one is refused by `File::read`.
+pub(crate) const FILE_BYTES_MAX: usize = 256 * 1024;
+/// Crowds, attacks and labels of one scenario: each is looked at for every arrival. More are refused by `File::read`.
+pub(crate) const GROUPS_MAX: usize = 32;
+/// Troubles of one scenario. More are refused by `File::read`.
+pub(crate) const ACTIONS_MAX: usize = 256;
+/// Spaces of one scenario. More are refused by `File::read`.
+pub(crate) const SPACES_MAX: usize = 8;
+/// Points of a curve. More are refused by `File::read`.
+pub(crate) const POINTS_MAX: usize = 256;
 /// Virtual minutes of one run. More is refused by `Scenario::check`.
 pub(crate) const MINUTES_MAX: u32 = 240;
 /// Milliseconds of one slot of the wheel: what happens within it has one time. Finer ones
@@ -27,3 +37,12 @@ pub(crate) const BROWSER_HASHES: u32 = 200_000;
 pub(crate) const CARRIER_USERS: u32 = 10_000;
 /// The most shards that `Scenario` sets by itself; the operator can say more.
 pub(crate) const SHARDS_AUTO_MAX: u32 = 128;
+/// Milliseconds between two writes of what a restart must not lose, as in the server.
+pub(crate) const KEPT_EVERY_MS: u32 = 3_000;
+/// Milliseconds after which who could not connect tries again, least and most.
+pub(crate) const AGAIN_MS: (u32, u32) = (1_000, 8_000);
+/// Milliseconds that a request's head may take, and half heads of one shard, as at the server's door. For one more the oldest
+/// is closed; when files run short, so many of the oldest.
+pub(crate) const HEAD_MS: u32 = 5_000;
+pub(crate) const SLOW_MAX_A_SHARD: usize = 2_048;
+pub(crate) const SILENT_SHED: usize = 16;

@@ -4,11 +4,15 @@ use serde::Serialize;
 
 use crate::harm::{InsideHarm, SampleHarm};
 use crate::kind::Kind;
-use crate::scenario::{BadScenario, Scenario};
+use crate::scenario::{BadScenario, Night, Scenario};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
-    pub scenario: Scenario,
+    /// What the flags said; none of a scenario's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Scenario>,
+    /// All that was rehearsed, whole.
+    pub night: Night,
     pub shards: u32,
     pub sums: Sums,
     pub kinds: Vec<KindReport>,
@@ -28,8 +32,14 @@ pub struct Report {
     pub serving_read: u64,
     /// Seats held for a ticket that did not come.
     pub held_unused: u64,
-    /// Connections lost by the scenario's breaks.
+    /// Connections lost by the scenario's troubles.
     pub fell_out: u64,
+    /// Attempts that met no node, and those whose TLS handshake failed.
+    pub unreachable: u64,
+    pub handshakes_failed: u64,
+    /// Connections whose heads never ended, and those of them that were closed before their deadline to make room.
+    pub slow_heads: u64,
+    pub slow_heads_shed: u64,
     /// Seats that the replayed right had at once.
     pub most_seats_of_one_right: u32,
     pub puzzles: u64,

@@ -16,21 +16,43 @@ pub fn table(report: &Report) -> String {
 }
 
 fn head(text: &mut String, report: &Report) -> std::fmt::Result {
-    let scenario = &report.scenario;
-    writeln!(
-        text,
-        "{} listeners in {} virtual minutes ({}), {} seats on {} shards, seed {}",
-        scenario.listeners,
-        scenario.minutes,
-        scenario.curve.name(),
-        scenario.seats,
-        report.shards,
-        scenario.seed
-    )?;
-    for attack in &scenario.attacks {
-        writeln!(text, "attack: {} x {}", attack.kind.name(), attack.factor)?;
+    let night = &report.night;
+    match &report.scenario {
+        Some(scenario) => {
+            writeln!(
+                text,
+                "{} listeners in {} virtual minutes ({}), {} seats on {} shards, seed {}",
+                scenario.listeners,
+                scenario.minutes,
+                scenario.curve.name(),
+                scenario.seats,
+                report.shards,
+                scenario.seed
+            )?;
+            for attack in &scenario.attacks {
+                writeln!(text, "attack: {} x {}", attack.kind.name(), attack.factor)?;
+            }
+        }
+        None => {
+            writeln!(
+                text,
+                "{}: {} people in {:.1} virtual minutes, {} seats on {} shards, seed {}",
+                night.name,
+                night.people(),
+                f64::from(night.millis) / 60_000.0,
+                night.seats,
+                report.shards,
+                night.seed
+            )?;
+            let labels: Vec<_> = night.label.iter().map(ToString::to_string).collect();
+            writeln!(text, "what a report must say: {}", labels.join(", "))?;
+            for timed in &night.troubles {
+                let seconds = f64::from(timed.at_ms) / 1_000.0;
+                writeln!(text, "at {seconds:.1} s: {}", timed.trouble.words())?;
+            }
+        }
     }
-    let costs = scenario.costs;
+    let costs = night.costs;
     writeln!(
         text,
         "those inside cost {:.1} us a sweep and {:.1} us for each second of pages; a knock's connection {:.1} us",
@@ -132,6 +154,20 @@ fn harm(text: &mut String, report: &Report) -> std::fmt::Result {
             text,
             "connections lost: {}, heard again: {back}",
             report.fell_out
+        )?;
+    }
+    if report.unreachable + report.handshakes_failed > 0 {
+        writeln!(
+            text,
+            "attempts that met no node: {}, whose handshake failed: {}",
+            report.unreachable, report.handshakes_failed
+        )?;
+    }
+    if report.slow_heads > 0 {
+        writeln!(
+            text,
+            "heads that never ended: {}, closed to make room: {}",
+            report.slow_heads, report.slow_heads_shed
         )?;
     }
     if report.puzzles > 0 {

@@ -1,45 +1,39 @@
 //! The virtual driver: one node, its gates and usher, the clock, and everybody who comes.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use hustings_control::gate::puzzle::Solution;
-use hustings_control::gate::{
-    Ask, Cause, Door, DoorEpoch, Entry, Gate, Hall, Held, Key, KeyRing, Knock, Mode, Salt,
-    Settings, Shows, Tally, Times, Usher, Verdict,
-};
-use hustings_control::ids::{SpaceId, UnixMillis};
+use hustings_control::gate::{Ask, Cause, Entry, KeyRing, Knock, Mode, Shows, Times, Verdict};
+use hustings_control::ids::UnixMillis;
 use hustings_media::time::Now;
 
 use crate::behave::Board;
 use crate::crowd::{Crowd, NONE, Seat, Seats, State};
-use crate::dice::{Dice, mix};
+use crate::dice::Dice;
 use crate::gather::{Counts, Gathered};
 use crate::hostile::Loot;
 use crate::inside::Cores;
-use crate::kind::{KINDS, Kind};
-use crate::limits::{EVENTS_MAX, SLOT_MS, TICK_SLOTS};
+use crate::kind::KINDS;
+use crate::limits::{EVENTS_MAX, KEPT_EVERY_MS, SLOT_MS, TICK_SLOTS};
+use crate::node::{BEGAN, Kept, Node, key};
 use crate::report::{Broken, Report};
 use crate::sample::Sample;
-use crate::scenario::Scenario;
+use crate::scenario::{Actions, Night, What};
+use crate::troubles::Reach;
 use crate::wheel::Wheel;
 
-/// Doors: the crowd's and the second space's.
-pub(crate) const DOORS: usize = 2;
 /// Where the wall's clock begins.
 const START: u64 = 1_800_000_000_000;
-/// Milliseconds that the machine's clock shows at the beginning: none is ever 0.
-const BEGAN: u64 = 1_000;
 
 pub(crate) struct World<'a> {
-    pub(crate) scenario: &'a Scenario,
+    pub(crate) night: &'a Night,
+    actions: Actions<'a>,
     pub(crate) dice: Dice,
-    pub(crate) hall: Arc<Hall>,
-    pub(crate) usher: Usher,
-    pub(crate) gates: Vec<Gate>,
-    pub(crate) held: Vec<Held>,
-    pub(crate) doors: [Arc<Door>; DOORS],
-    pub(crate) boards: [Board; DOORS],
+    pub(crate) keys: KeyRing,
+    pub(crate) node: Node,
+    pub(crate) kept: Kept,
+    pub(crate) reach: Reach,
+    pub(crate) boards: Vec<Board>,
     pub(crate) cores: Cores,
     pub(crate) sample: Sample,
     pub(crate) crowd: Crowd,
@@ -47,7 +41,6 @@ pub(crate) struct World<'a> {
     pub(crate) loot: Loot,
     pub(crate) solutions: BTreeMap<u32, Solution>,
     pub(crate) wheel: Wheel,
-    pub(crate) groups: Vec<Group>,
     pub(crate) slot: u32,
     pub(crate) off: i64,
     pub(crate) next_key: u8,
@@ -55,76 +48,40 @@ pub(crate) struct World<'a> {
     pub(crate) gathered: Gathered,
 }
 
-/// People who come by one curve: a span of the crowd.
-pub(crate) struct Group {
-    pub(crate) from: u32,
-    pub(crate) people: u32,
-    pub(crate) arrived: u32,
-    /// None: of the crowd, by its mix.
-    pub(crate) kind: Option<Kind>,
-}
-
 impl<'a> World<'a> {
-    pub(crate) fn new(scenario: &'a Scenario) -> Result<Self, Broken> {
-        let seed = scenario.seed;
-        let shards = scenario.shard_count();
-        let settings = Settings {
-            seats: scenario.seats,
-            shards,
-            ..Settings::default()
-        };
-        let salt = Salt([mix(seed ^ 0x5a17), mix(seed ^ 0x7a57e)]);
-        let hall = Hall::new(settings, salt).map_err(|why| Broken::Setting(why.to_string()))?;
-        let mut usher = Usher::new(hall.clone());
+    pub(crate) fn new(night: &'a Night) -> Result<Self, Broken> {
         let times = Times {
             now: Now::from_millis(BEGAN),
             wall: UnixMillis(START),
         };
-        let mut open = |id: &str| {
-            let space = SpaceId::parse(id).map_err(|why| Broken::Setting(format!("{why:?}")))?;
-            let door = usher.open(space, DoorEpoch(1), None, times);
-            door.map_err(|why| Broken::Setting(why.to_string()))
-        };
-        let doors = [open("town-hall")?, open("next-door")?];
-        if let Some(share) = scenario.curve.draw() {
-            let at = (f64::from(scenario.millis()) * share) as u64;
-            doors[0].draw_at(Now::from_millis(BEGAN + at));
-        }
-        let keys = KeyRing::new(key(seed, 1, START));
-        let gate = |shard: u32| {
-            let mut bytes = [0; 32];
-            bytes[..8].copy_from_slice(&mix(seed ^ u64::from(shard) << 32).to_le_bytes());
-            Gate::new(hall.clone(), shard, keys.clone(), bytes)
-        };
-        let groups = groups(scenario);
-        let people = groups.iter().map(|group| group.people).sum();
+        let keys = KeyRing::new(key(night.seed, 1, START));
+        let node = Node::start(night, night.seats, &keys, None, times)?;
         Ok(Self {
-            gates: (0..shards).map(gate).collect(),
-            held: (0..shards).map(|_| Held::default()).collect(),
-            boards: [Board::default(), Board::default()],
-            cores: Cores::new(shards, scenario.costs),
+            kept: node.keep(times),
+            reach: Reach::new(night.spaces.len()),
+            boards: night.spaces.iter().map(|_| Board::default()).collect(),
+            cores: Cores::new(night.shards, night.costs),
             sample: Sample::new(),
-            crowd: Crowd::new(people),
+            crowd: Crowd::new(night.people()),
             seats: Seats::default(),
             loot: Loot::default(),
             solutions: BTreeMap::new(),
-            wheel: Wheel::new(scenario.millis() / SLOT_MS),
-            dice: Dice::new(seed),
+            wheel: Wheel::new(night.millis / SLOT_MS),
+            dice: Dice::new(night.seed),
             slot: 0,
             off: 0,
             next_key: 2,
             counts: std::array::from_fn(|_| Counts::default()),
-            gathered: Gathered::new(shards),
-            scenario,
-            hall,
-            usher,
-            doors,
-            groups,
+            gathered: Gathered::new(night.shards),
+            actions: night.actions(),
+            night,
+            keys,
+            node,
         })
     }
 
     pub(crate) fn run(mut self) -> Result<Report, Broken> {
-        let slots = self.scenario.millis() / SLOT_MS;
+        let slots = self.night.millis / SLOT_MS;
         let mut due = Vec::new();
         for slot in 0..slots {
             self.slot = slot;
@@ -132,7 +89,7 @@ impl<'a> World<'a> {
                 self.tick()?;
             }
             self.cores.sweep(self.ms());
-            self.arrivals(slot + 1, slots);
+            self.actions_until((slot + 1) * SLOT_MS)?;
             let bucket = self.wheel.take(slot);
             // All are looked up before the first acts: a million people do not lie in the cache, and lookups that do not wait
             // for each other take a tenth of the time.
@@ -165,29 +122,52 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Every 100 ms: what the shell does, and what the scenario says happens.
-    fn tick(&mut self) -> Result<(), Broken> {
-        self.happenings();
-        let times = self.times();
-        let load = self.cores.busiest();
-        let report = self.usher.tick(&load, times);
-        self.gathered.note(report, EVENTS_MAX);
-        for at in 0..self.gates.len() {
-            let mode = self.gates[at].tick(&self.cores.load(at), times);
-            self.gathered.note_mode(mode, EVENTS_MAX);
-            self.gathered.held_unused += self.held[at].let_go(times.now) as u64;
+    /// What comes before this moment: arrivals and troubles.
+    fn actions_until(&mut self, end_ms: u32) -> Result<(), Broken> {
+        while self.actions.next_ms().is_some_and(|ms| ms < end_ms) {
+            match self.actions.next().map(|action| action.what) {
+                Some(What::Arrive(arrival)) => self.arrive(&arrival),
+                Some(What::Trouble(trouble)) => self.trouble(trouble)?,
+                None => break,
+            }
         }
+        Ok(())
+    }
+
+    /// Every 100 ms: what the shell does.
+    fn tick(&mut self) -> Result<(), Broken> {
+        self.change_keys();
+        self.recover()?;
+        let times = self.times();
+        if !self.reach.is_down() {
+            self.tick_node(times);
+        }
+        let load = self.cores.busiest();
         self.sample.run(self.ms(), load.cadence_ms.max(100));
-        let (inside, out) = (self.hall.inside(), self.hall.out());
+        let (inside, out) = (self.node.hall.inside(), self.node.hall.out());
         self.gathered.most_inside = self.gathered.most_inside.max(inside);
-        if inside > self.scenario.seats || out > self.scenario.seats {
+        if inside > self.node.seats || out > self.node.seats {
             return Err(Broken::Seats {
                 inside: inside.max(out),
-                seats: self.scenario.seats,
+                seats: self.node.seats,
             });
         }
         self.gathered.second(self.ms());
         Ok(())
+    }
+
+    fn tick_node(&mut self, times: Times) {
+        self.cores.files = self.files_used();
+        let report = self.node.usher.tick(&self.cores.busiest(), times);
+        self.gathered.note(report, EVENTS_MAX);
+        for at in 0..self.node.gates.len() {
+            let mode = self.node.gates[at].tick(&self.cores.load(at), times);
+            self.gathered.note_mode(mode, EVENTS_MAX);
+            self.gathered.held_unused += self.node.held[at].let_go(times.now) as u64;
+        }
+        if self.ms().is_multiple_of(KEPT_EVERY_MS) {
+            self.kept = self.node.keep(times);
+        }
     }
 
     /// One knock at the door that the person means, counted under its kind.
@@ -206,17 +186,17 @@ impl<'a> World<'a> {
     ) -> (usize, Verdict) {
         let person = &self.crowd.people[who as usize];
         let (from, kind) = (person.network.prefix(), person.kind);
-        let shard = self.dice.below(self.gates.len() as u32) as usize;
+        let shard = self.dice.below(self.node.gates.len() as u32) as usize;
         let load = self.cores.knock(shard);
         let times = self.times();
-        let calm = self.doors[door].mode() == Mode::Calm;
+        let calm = self.node.doors[door].mode() == Mode::Calm;
         let knock = Knock {
-            door: &self.doors[door],
+            door: &self.node.doors[door],
             from,
             ask,
             shows,
         };
-        let verdict = self.gates[shard].knock(&knock, &load, times);
+        let verdict = self.node.gates[shard].knock(&knock, &load, times);
         self.counts[kind as usize].count(&verdict, calm);
         self.gathered.knocks += 1;
         (shard, verdict)
@@ -245,7 +225,7 @@ impl<'a> World<'a> {
 
     pub(crate) fn hold(&mut self, shard: usize, entry: Entry) {
         let now = self.times().now;
-        self.held[shard].hold(entry.pass, now);
+        self.node.held[shard].hold(entry.pass, now);
     }
 
     /// When to act next.
@@ -256,48 +236,13 @@ impl<'a> World<'a> {
         (person.due, person.state) = (due, state);
     }
 
-    /// All tallies of all gates since they were last taken.
-    pub(crate) fn tallies(&mut self) -> Tally {
-        let mut sum = Tally::default();
-        for gate in &mut self.gates {
-            for door in &self.doors {
-                sum.add(&gate.take_tally(door));
-            }
+    /// What the gates have counted since they were last asked, added to what they had before.
+    pub(crate) fn take_tallies(&mut self) {
+        for door in 0..self.node.doors.len() {
+            let tally = self.node.tally(door);
+            self.gathered.tally.add(&tally);
         }
-        sum
     }
-}
-
-pub(crate) fn key(seed: u64, id: u8, seals_from: u64) -> Key {
-    let mut secret = [id; 32];
-    secret[..8].copy_from_slice(&mix(seed ^ u64::from(id) << 56).to_le_bytes());
-    Key {
-        id,
-        secret,
-        seals_from: UnixMillis(seals_from),
-        checks_until: UnixMillis(u64::MAX),
-    }
-}
-
-fn groups(scenario: &Scenario) -> Vec<Group> {
-    let mut groups = vec![
-        (scenario.listeners, None),
-        (scenario.beside, Some(Kind::Beside)),
-    ];
-    let attack = |attack: &crate::Attack| (scenario.attackers(*attack), Some(attack.kind));
-    groups.extend(scenario.attacks.iter().map(attack));
-    let mut from = 0;
-    let group = |(people, kind)| {
-        let group = Group {
-            from,
-            people,
-            arrived: 0,
-            kind,
-        };
-        from += people;
-        group
-    };
-    groups.into_iter().map(group).collect()
 }
 
 /// Whether waiting makes sense at all, for those who were told something odd.

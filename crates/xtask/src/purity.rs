@@ -65,6 +65,7 @@ const PURE: &[&str] = &[
     "serde",
     "serde_core",
     "serde_json",
+    "serde_spanned",
     "sha2",
     "signature",
     "smallvec",
@@ -81,11 +82,15 @@ const PURE: &[&str] = &[
     "symphonia-format-riff",
     "symphonia-metadata",
     "thiserror",
+    "toml",
+    "toml_datetime",
+    "toml_parser",
     "tracing",
     "tracing-core",
     "transpose",
     "typenum",
     "windowfunctions",
+    "winnow",
     "zmij",
 ];
 

@@ -1,11 +1,16 @@
-//! What is rehearsed: the whole input of a run.
+//! The short form: what the flags of `hustings simulate` say. One crowd, a second space beside it, attacks.
 
 use hustings_control::gate::limits::{SEATS_MAX, SHARDS_MAX};
 use serde::Serialize;
 
+use super::night::{Group, Knocks, Networks, Night, Space, Timed, Trouble, Who};
+use super::range::Sight;
 use crate::curve::Curve;
 use crate::kind::Kind;
 use crate::limits::{KNOCKS_A_BOT, MINUTES_MAX, PEOPLE_MAX, SHARDS_AUTO_MAX};
+
+/// Milliseconds after which the first give up.
+const PATIENCE_MS: u32 = 120_000;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scenario {
@@ -38,7 +43,7 @@ pub struct Scenario {
     pub by_prefix: bool,
 }
 
-/// `factor` times as many knocks (flood, forged, replay) or people (the others) as the crowd has people; native solvers one
+/// `factor` times as many knocks (flood, forged, replay), connections (slow-heads) or people (the others) as the crowd has people; native solvers one
 /// machine for a thousand.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Attack {
@@ -89,13 +94,15 @@ pub enum BadScenario {
     #[error("there are {SHARDS_MAX} shards at most")]
     Shards,
     #[error(
-        "an attack is one of flood, forged, replay, native, prefixes, botnet and farm, by a factor from 0 to 100"
+        "an attack is one of flood, forged, replay, native, prefixes, botnet, farm and slow-heads, by a factor from 0 to 100"
     )]
     Attack,
     #[error("shares lie between 0 and 1, stays between 0.5 and 600 minutes, costs above 0")]
     Number,
     #[error("the wall's clock steps by five minutes at most")]
     Clock,
+    #[error("the scale is a number above 0")]
+    Scale,
 }
 
 impl Default for Scenario {
@@ -165,39 +172,111 @@ impl Scenario {
         Ok(())
     }
 
-    pub(crate) fn millis(&self) -> u32 {
+    /// The same as a night of two spaces, `town-hall` and `next-door`.
+    pub fn night(&self) -> Night {
+        let millis = self.millis();
+        let space = |id: &str, draw_ms| Space {
+            id: id.to_owned(),
+            draw_ms,
+            guarantee: None,
+        };
+        let draw = self.curve.draw();
+        let draw_ms = draw.map(|share| (f64::from(millis) * share) as u32);
+        let crowd = self.only.map_or(Who::Mix(Kind::mix()), Who::All);
+        let mut groups = vec![
+            self.group(crowd, self.listeners, 0),
+            self.group(Who::All(Kind::Beside), self.beside, 1),
+        ];
+        for attack in &self.attacks {
+            let who = Who::All(attack.kind);
+            let mut group = self.group(who, self.attackers(*attack), 0);
+            group.knocks = attack.kind.only_knocks().then_some(Knocks {
+                every_ms: millis / KNOCKS_A_BOT,
+                until_ms: millis,
+            });
+            group.among_the_crowd = self.shared_networks && attack.kind != Kind::Native;
+            groups.push(group);
+        }
+        Night {
+            name: "flags".to_owned(),
+            label: Vec::new(),
+            seed: self.seed,
+            sight: Sight::Seen,
+            millis,
+            seats: self.seats,
+            shards: self.shard_count(),
+            files: 0,
+            networks: Networks::of(self.networks, self.listeners),
+            costs: self.costs,
+            spaces: vec![space("town-hall", draw_ms), space("next-door", None)],
+            groups,
+            troubles: self.troubles(),
+            by_prefix: self.by_prefix,
+        }
+    }
+
+    fn group(&self, who: Who, people: u32, space: u8) -> Group {
+        let curve = if space == 0 {
+            self.curve
+        } else {
+            Curve::Steady
+        };
+        Group {
+            who,
+            people,
+            space,
+            curve: curve.points().to_vec(),
+            from_ms: 0,
+            over_ms: self.millis(),
+            stay_ms: self.stay_minutes * 60_000.0,
+            impatient: self.impatient,
+            patience_ms: PATIENCE_MS,
+            knocks: None,
+            networks: 0,
+            among_the_crowd: false,
+        }
+    }
+
+    fn troubles(&self) -> Vec<Timed> {
+        let lost = |at_ms, share| Timed {
+            at_ms,
+            trouble: Trouble::ConnectionsLost { share },
+        };
+        let breaks = self.breaks.iter();
+        let mut troubles: Vec<_> = breaks.map(|each| lost(each.at_ms, each.share)).collect();
+        if let Some(share) = self.curve.falls() {
+            troubles.push(lost((f64::from(self.millis()) * share) as u32, 1.0));
+        }
+        troubles.extend(self.clock_steps.iter().map(|(at_ms, by_ms)| Timed {
+            at_ms: *at_ms,
+            trouble: Trouble::ClockOff { by_ms: *by_ms },
+        }));
+        troubles.sort_by_key(|timed| timed.at_ms);
+        troubles
+    }
+
+    fn millis(&self) -> u32 {
         self.minutes * 60_000
     }
 
     /// Machines or people of an attack.
-    pub(crate) fn attackers(&self, attack: Attack) -> u32 {
-        let crowd = f64::from(self.listeners) * attack.factor;
-        let number = match attack.kind {
-            Kind::Flood | Kind::Forged | Kind::Replay => crowd / f64::from(KNOCKS_A_BOT),
-            Kind::Native => crowd / 1_000.0,
-            _ => crowd,
-        };
-        number.ceil() as u32
+    fn attackers(&self, attack: Attack) -> u32 {
+        attack
+            .kind
+            .attackers(f64::from(self.listeners) * attack.factor)
     }
 
-    /// Shards, so many that the seats need 60 % of each core at the widest cadence.
-    pub(crate) fn shard_count(&self) -> u32 {
-        if self.shards > 0 {
-            return self.shards;
+    fn shard_count(&self) -> u32 {
+        match self.shards {
+            0 => auto_shards(self.seats, self.costs),
+            shards => shards,
         }
-        let widest_s = hustings_media::fanout::Cadence::MS_MAX as f64 / 1_000.0;
-        let each = (self.costs.sweep_ns + self.costs.second_ns * widest_s) / 1e9 / widest_s;
-        ((f64::from(self.seats) * each / 0.6).ceil() as u32).clamp(2, SHARDS_AUTO_MAX)
     }
+}
 
-    /// The second space with nobody else, to compare with.
-    pub(crate) fn beside_alone(&self) -> Self {
-        Self {
-            listeners: 0,
-            attacks: Vec::new(),
-            breaks: Vec::new(),
-            shards: self.shard_count(),
-            ..self.clone()
-        }
-    }
+/// Shards, so many that the seats need 60 % of each core at the widest cadence.
+pub(super) fn auto_shards(seats: u32, costs: Costs) -> u32 {
+    let widest_s = hustings_media::fanout::Cadence::MS_MAX as f64 / 1_000.0;
+    let each = (costs.sweep_ns + costs.second_ns * widest_s) / 1e9 / widest_s;
+    ((f64::from(seats) * each / 0.6).ceil() as u32).clamp(2, SHARDS_AUTO_MAX)
 }
