@@ -28,7 +28,7 @@ pub use finding::{
 pub use minutes::{Minute, minutes, say};
 pub use mistake::Proven;
 pub use rules::{RULES, Rule};
-pub use second::{DEPENDENCIES, RESOURCES, Second, seconds};
+pub use second::{DEPENDENCIES, Gathering, RESOURCES, Second, seconds};
 pub use thresholds::{THRESHOLDS, Threshold};
 
 use crate::row::Happening;

@@ -85,7 +85,10 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
     let recorded: Vec<usize> = course
         .happened(&restarts)
         .iter()
-        .map(|happening| course.index(happening.at.0 / 1_000))
+        .map(|happening| happening.at.0 / 1_000)
+        // The start of the evening ended nobody's connection.
+        .filter(|at| *at > course.from)
+        .map(|at| course.index(at))
         .collect();
     let returned = course.series(|second| {
         second
@@ -94,6 +97,7 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
     });
     let entered = course.series(|second| second.entered);
     let lost = course.series(|second| second.lost.saturating_add(second.too_slow));
+    let heard_out = course.series(|second| second.heard_out);
     let (mut found, mut at): (Vec<Fall>, usize) = (Vec::new(), 0);
     while at + 1 < inside.len() {
         let end = (at + TEN).min(inside.len() - 1);
@@ -101,7 +105,9 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
         let least = inside[at..=end].iter().min().copied().unwrap_or(0);
         let fell = inside[at]
             .saturating_sub(least)
-            .max(lost.sum(at, end + 1).min(inside[at]));
+            .max(lost.sum(at, end + 1).min(inside[at]))
+            // At the end of a space all go, and nobody fell out.
+            .saturating_sub(heard_out.sum(at, end + 2));
         let is = fell as f64 >= t::FELL_LEAST && fell as f64 >= t::FELL_SHARE * inside[at] as f64;
         if !is {
             at += 1;

@@ -178,13 +178,13 @@ fn helped(finding: &Finding) -> Vec<String> {
                     "No changes of settings or versions in the half hour before an event, or after a rehearsal with them."
                 }
                 Kind::Limit => {
-                    "The limit raised to what the machine holds: `hustings preflight` compares them."
+                    "The limit raised to what the machine holds: hustings preflight compares them."
                 }
                 Kind::Certificate => {
-                    "`hustings preflight`, which asks for a certificate that is valid until after the end."
+                    "hustings preflight, which asks for a certificate that is valid until after the end."
                 }
                 Kind::Disk => {
-                    "`hustings preflight`, which asks for the disk that the recording needs."
+                    "hustings preflight, which asks for the disk that the recording needs."
                 }
                 _ => "The node's log at the time of the errors; each is a bug to be reported.",
             });
@@ -225,7 +225,7 @@ fn unseen(finding: &Finding) -> Vec<String> {
         .any(|each| each.resource == "uplink")
     {
         unseen.push(
-            "Whether the uplink was full: it was not told how much it carries (`--uplink`)."
+            "Whether the uplink was full: it was not told how much it carries (--uplink)."
                 .to_owned(),
         );
     }
