@@ -46,7 +46,8 @@ pub struct Load {
     /// Share (0..) of its core that this shard's sweeps would need at the widest cadence:
     /// `media::fanout::Cadence::projected_load`. For the usher: of the busiest shard.
     pub cpu: f64,
-    /// Milliseconds between sweeps now; the ladder's first step is that this widens.
+    /// Milliseconds between sweeps that their costs ask for, whoever holds the cadence wider:
+    /// `media::fanout::Cadence::needed_ms`. The ladder's first step is that it widens.
     pub cadence_ms: u64,
     /// Bytes.
     pub memory: Used,

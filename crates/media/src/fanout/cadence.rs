@@ -145,6 +145,13 @@ impl Cadence {
         self.announced_ms
     }
 
+    /// Milliseconds between sweeps that their costs ask for, whatever the bounds hold: a wider cadence than this is somebody's
+    /// wish and no sign of load.
+    pub fn needed_ms(&self) -> u64 {
+        let needed_ms = self.costs.interval_s(Self::SHARE_TARGET) * 1_000.0;
+        needed_ms.clamp(Self::MS_MIN as f64, Self::MS_MAX as f64) as u64
+    }
+
     /// Share (0..) of one core the sweeps would need at the widest cadence: the gate's load signal. From the costs of the
     /// last sweeps, see `CostModel`; sweeps over nobody count as nothing.
     pub fn projected_load(&self) -> f64 {
@@ -263,6 +270,32 @@ mod tests {
         fixed.cadence.set_bounds(CadenceBounds::default());
         assert_eq!(fixed.run(60_000, 100), 100);
         assert_eq!(Cadence::new(bounds(700, 2_000)).current_ms(), 700);
+    }
+
+    /// Sweeps of 40 ms, and 17 ms more for each second of pages, take a quarter of the time when they are 172 ms apart.
+    #[test]
+    fn what_the_costs_ask_for_is_known_at_any_cadence() {
+        let cost_us = |seconds: f64| (40_000.0 + 17_200.0 * seconds) as u64;
+        for held_ms in [100, 300, 1_000] {
+            let bounds = CadenceBounds::new(held_ms, held_ms).expect("good bounds");
+            let mut cadence = Cadence::new(bounds);
+            assert_eq!(cadence.needed_ms(), 100);
+            let (mut now_ms, mut step) = (0, held_ms);
+            for _ in 0..200 {
+                now_ms += step;
+                let cost = cost_us(step as f64 / 1_000.0);
+                step = cadence.after_sweep(cost, 5_000, Now::from_millis(now_ms));
+            }
+            let needed = cadence.needed_ms();
+            assert!((155..=190).contains(&needed), "{held_ms}: {needed}");
+            cadence.after_sweep(10, 0, Now::from_millis(now_ms + 100));
+            assert_eq!(cadence.needed_ms(), 100, "nobody is inside");
+        }
+        let mut cadence = Cadence::default();
+        for turn in 0..50 {
+            cadence.after_sweep(9_000_000, 5_000, Now::from_millis(turn * 100));
+        }
+        assert_eq!(cadence.needed_ms(), Cadence::MS_MAX);
     }
 
     #[test]

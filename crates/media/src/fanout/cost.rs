@@ -48,6 +48,18 @@ impl CostModel {
         (fixed + per_second * seconds) * self.listeners as f64
     }
 
+    /// Seconds between sweeps at which they take `share` of the time; endless when no interval is wide enough.
+    pub(super) fn interval_s(&self, share: f64) -> f64 {
+        let (fixed, per_second) = self.parts();
+        let each = self.listeners as f64 / 1_000_000.0;
+        let left = share - per_second * each;
+        if left > 0.0 {
+            fixed * each / left
+        } else {
+            f64::INFINITY
+        }
+    }
+
     /// Microseconds a listener: fixed, and for each second of pages. Least squares, with the assumption as one more term.
     fn parts(&self) -> (f64, f64) {
         if self.weight <= 0.0 {

@@ -8,7 +8,7 @@ use super::ahead::Ahead;
 use super::lag::Lag;
 use super::ring::Cursor;
 use super::sink::{Leave, RingKey, Sink};
-use crate::limits::{JOIN_PAGES_FROM, LISTENER_WRITES_MAX, WRITE_PAGES_MAX};
+use crate::limits::{JOIN_PAGES_FROM, LISTENER_WRITES_MAX, LISTENING_MS, WRITE_PAGES_MAX};
 use crate::page::Page;
 use crate::time::Now;
 
@@ -19,7 +19,7 @@ pub(super) struct Listener<S> {
     pub(super) cursor: Cursor,
     pub(super) sink: S,
     /// Last time that it took bytes.
-    pub(super) took: Option<Now>,
+    took: Option<Now>,
     /// What is left of the response head and the container head.
     opening: Bytes,
     /// The page at the cursor when it is sent in part. Held here, for it must be finished even if it leaves the ring.
@@ -125,6 +125,12 @@ impl<S: Sink> Listener<S> {
         }
         visit.leave = self.ended;
         visit
+    }
+
+    /// Took bytes within the last 10 s.
+    pub(super) fn hears(&self, now: Now) -> bool {
+        self.took
+            .is_some_and(|then| now.since(then) <= LISTENING_MS * 1_000)
     }
 
     fn send(

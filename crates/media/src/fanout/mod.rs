@@ -8,6 +8,7 @@ mod listener;
 pub mod ring;
 pub mod shard;
 mod sink;
+mod sweep;
 
 pub use cadence::{Cadence, CadenceBounds};
 pub use lag::Blocks;

@@ -1,57 +1,54 @@
 //! The listeners of one core. The shell gives each listener a sink; the shard walks a slab and writes from each
 //! cursor to the ring's head, many pages in one vectored write. No allocation in a sweep, no task per listener.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::ahead::Ahead;
-use super::listener::{Batch, Listener, Visit};
+use super::listener::{Batch, Listener};
 use super::ring::{Cursor, Ring};
-use crate::limits::{JOINED_BYTES_MAX, LISTENING_MS, SHARD_RINGS_MAX};
+use super::sweep::UnderWay;
+use crate::limits::{JOINED_BYTES_MAX, SHARD_RINGS_MAX};
 use crate::page::Page;
 use crate::time::Now;
 
 pub use super::cadence::{Cadence, CadenceBounds};
 pub use super::sink::{Leave, RingKey, Sink};
+pub use super::sweep::SweepReport;
 
 /// Key of a listener in its shard: a slot number, given to somebody else after the listener has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ListenerKey(pub usize);
 
-/// What one sweep did. Counts, so that the shell can measure its cost per listener.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SweepReport {
-    pub listeners: usize,
-    pub bytes: u64,
-    pub writes: u64,
-    pub full: u64,
-    pub skipped: u64,
-    pub left: u64,
-}
-
 pub struct Shard<S> {
-    slots: Vec<Slot<S>>,
+    pub(super) slots: Vec<Slot<S>>,
     free: Option<usize>,
     listeners: usize,
     listeners_max: usize,
-    rings: Vec<Option<RingSlot>>,
+    pub(super) rings: Vec<Option<RingSlot>>,
+    /// A sweep that stopped between two listeners.
+    pub(super) under_way: Option<UnderWay>,
     /// The one snapshot, used again for each ring of each sweep.
-    pages: Vec<Page>,
+    pub(super) pages: Vec<Page>,
     /// The newest pages of that snapshot end to end.
-    joined: Vec<u8>,
+    pub(super) joined: Vec<u8>,
 }
 
-enum Slot<S> {
+pub(super) enum Slot<S> {
     Taken(Listener<S>),
     /// Free, with the next free slot.
     Free(Option<usize>),
 }
 
-struct RingSlot {
-    ring: Ring,
-    /// Slots of the ring's listeners, in no order.
-    members: Vec<usize>,
+pub(super) struct RingSlot {
+    pub(super) ring: Ring,
+    /// Slots of the ring's listeners, in no order but this: those visited by the sweep under way come first.
+    pub(super) members: Vec<usize>,
     /// No member wants a page before this one.
-    lowest: u64,
+    pub(super) lowest: u64,
+    /// Members who had taken bytes of late when the last sweep visited them.
+    pub(super) hear: usize,
 }
 
 impl<S: Sink> Shard<S> {
@@ -62,6 +59,7 @@ impl<S: Sink> Shard<S> {
             listeners: 0,
             listeners_max,
             rings: Vec::new(),
+            under_way: None,
             pages: Vec::new(),
             joined: Vec::with_capacity(JOINED_BYTES_MAX),
         }
@@ -73,6 +71,7 @@ impl<S: Sink> Shard<S> {
             lowest: ring.next_sequence(),
             ring,
             members: Vec::new(),
+            hear: 0,
         };
         let index = self
             .rings
@@ -96,6 +95,12 @@ impl<S: Sink> Shard<S> {
         match self.rings.get_mut(key.0 as usize) {
             Some(slot) if slot.as_ref().is_some_and(|ring| ring.members.is_empty()) => {
                 *slot = None;
+                // Another ring may come to this place before the sweep goes on.
+                if let Some(way) = &mut self.under_way
+                    && way.ring == key.0 as usize
+                {
+                    *way = UnderWay::at_ring(way.ring);
+                }
                 true
             }
             _ => false,
@@ -167,29 +172,30 @@ impl<S: Sink> Shard<S> {
     /// Takes a listener out (`Leave::Removed` for those who count); `None` when the slot is free.
     pub fn leave(&mut self, key: ListenerKey) -> Option<S> {
         match self.slots.get(key.0) {
-            Some(Slot::Taken(_)) => Some(self.take(key.0).sink),
+            Some(Slot::Taken(_)) => Some(self.take(key.0).1),
             _ => None,
         }
     }
 
-    /// Takes out those of whom `gone` says so (`Leave::Removed`). A walk over all listeners: for now and then.
+    /// Slots, the free ones with them; the last key is below.
+    pub fn slots(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Takes out those of whom `gone` says so (`Leave::Removed`), among some of the slots: all are many.
     pub fn weed(
         &mut self,
+        slots: Range<usize>,
         mut gone: impl FnMut(&S) -> bool,
         left: &mut Vec<(ListenerKey, RingKey, Leave, S)>,
     ) {
-        for key in 0..self.slots.len() {
+        for key in slots.start..slots.end.min(self.slots.len()) {
             let Slot::Taken(listener) = &self.slots[key] else {
                 continue;
             };
             if gone(&listener.sink) {
-                let listener = self.take(key);
-                left.push((
-                    ListenerKey(key),
-                    listener.ring,
-                    Leave::Removed,
-                    listener.sink,
-                ));
+                let (ring, sink) = self.take(key);
+                left.push((ListenerKey(key), ring, Leave::Removed, sink));
             }
         }
     }
@@ -216,121 +222,62 @@ impl<S: Sink> Shard<S> {
         visit.leave
     }
 
-    /// One pass over all listeners. `left` receives who is gone and why, with their sinks; give it room beforehand and
-    /// the sweep allocates nothing.
-    pub fn sweep(
-        &mut self,
-        now: Now,
-        left: &mut Vec<(ListenerKey, RingKey, Leave, S)>,
-    ) -> SweepReport {
-        let mut report = SweepReport {
-            listeners: self.listeners,
-            ..SweepReport::default()
-        };
-        let mut pages = std::mem::take(&mut self.pages);
-        let mut joined = std::mem::take(&mut self.joined);
-        for index in 0..self.rings.len() {
-            self.sweep_ring(index, now, (&mut pages, &mut joined), left, &mut report);
-        }
-        pages.clear();
-        self.pages = pages;
-        self.joined = joined;
-        report
-    }
-
-    fn sweep_ring(
-        &mut self,
-        index: usize,
-        now: Now,
-        (pages, joined): (&mut Vec<Page>, &mut Vec<u8>),
-        left: &mut Vec<(ListenerKey, RingKey, Leave, S)>,
-        report: &mut SweepReport,
-    ) {
-        let Some(slot) = &self.rings[index] else {
-            return;
-        };
-        if slot.members.is_empty() {
-            return;
-        }
-        // Closed is asked first: what the snapshot then holds is all there will ever be.
-        let closed = slot.ring.is_closed();
-        let next = slot.ring.next_sequence();
-        slot.ring
-            .pages_from(slot.lowest, slot.ring.pages_max(), pages);
-        let ahead = Ahead::new(pages, next, closed);
-        let batch = Batch::new(pages, slot.members.len(), joined);
-        let mut lowest = ahead.next;
-        let mut at = 0;
-        while let Some(&key) = self.rings[index]
-            .as_ref()
-            .and_then(|slot| slot.members.get(at))
-        {
-            let Slot::Taken(listener) = &mut self.slots[key] else {
-                unreachable!("a ring lists a free slot")
-            };
-            let visit = listener.visit(&ahead, &batch, now);
-            report.add(&visit);
-            match visit.leave {
-                None => {
-                    lowest = lowest.min(listener.cursor.sequence);
-                    at += 1;
-                }
-                Some(why) => {
-                    // The last member takes this place, so `at` stays.
-                    let listener = self.take(key);
-                    left.push((ListenerKey(key), listener.ring, why, listener.sink));
-                    report.left += 1;
-                }
-            }
-        }
-        if let Some(slot) = &mut self.rings[index] {
-            slot.lowest = lowest;
-        }
-    }
-
     pub fn listeners(&self) -> usize {
         self.listeners
     }
 
-    /// Listeners on one ring that took bytes within the last 10 s (the "listening now" of docs).
-    pub fn listening(&self, ring: RingKey, now: Now) -> usize {
-        let Some(Some(slot)) = self.rings.get(ring.0 as usize) else {
-            return 0;
-        };
-        let took = |key: &&usize| match &self.slots[**key] {
-            Slot::Taken(listener) => listener
-                .took
-                .is_some_and(|then| now.since(then) <= LISTENING_MS * 1_000),
-            Slot::Free(_) => false,
-        };
-        slot.members.iter().filter(took).count()
+    /// Listeners on one ring that had taken bytes within the last 10 s when they were last visited (the "listening now"
+    /// of docs). Newcomers count from their first sweep on.
+    pub fn listening(&self, ring: RingKey) -> usize {
+        match self.rings.get(ring.0 as usize) {
+            Some(Some(slot)) => slot.hear.min(slot.members.len()),
+            _ => 0,
+        }
     }
 
-    /// The key must be taken.
-    fn take(&mut self, key: usize) -> Listener<S> {
+    /// The key must be taken. Inlined, for as a call it would copy the whole listener once more.
+    #[inline(always)]
+    pub(super) fn take(&mut self, key: usize) -> (RingKey, S) {
         let slot = std::mem::replace(&mut self.slots[key], Slot::Free(self.free));
         let Slot::Taken(listener) = slot else {
             unreachable!("only taken slots are given up")
         };
         self.free = Some(key);
         self.listeners -= 1;
-        if let Some(ring) = &mut self.rings[listener.ring.0 as usize] {
-            ring.members.swap_remove(listener.place);
-            if let Some(&moved) = ring.members.get(listener.place)
+        let (ring, mut place) = (listener.ring.0 as usize, listener.place);
+        if self.under_way.is_some() {
+            place = self.behind_the_visited(ring, place);
+        }
+        if let Some(ring) = &mut self.rings[ring] {
+            ring.members.swap_remove(place);
+            if let Some(&moved) = ring.members.get(place)
                 && let Slot::Taken(other) = &mut self.slots[moved]
             {
-                other.place = listener.place;
+                other.place = place;
             }
         }
-        listener
+        (listener.ring, listener.sink)
     }
-}
 
-impl SweepReport {
-    fn add(&mut self, visit: &Visit) {
-        self.bytes += visit.bytes;
-        self.writes += u64::from(visit.writes);
-        self.full += u64::from(visit.full);
-        self.skipped += u64::from(visit.skipped);
+    /// Where a member can be taken out so that all whom the sweep under way has visited stay before all others: the last of
+    /// those visited takes the place of one of them.
+    #[cold]
+    fn behind_the_visited(&mut self, ring: usize, place: usize) -> usize {
+        let Some(way) = &mut self.under_way else {
+            return place;
+        };
+        if way.ring != ring || place >= way.at {
+            return place;
+        }
+        way.at -= 1;
+        let last = way.at;
+        if let Some(ring) = &mut self.rings[ring]
+            && let Some(&moved) = ring.members.get(last)
+            && let Slot::Taken(other) = &mut self.slots[moved]
+        {
+            ring.members[place] = moved;
+            other.place = place;
+        }
+        last
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct ShardCounters {
     pub(super) sweep_us: AtomicU64,
     pub(super) bytes: AtomicU64,
     pub(super) cadence_ms: AtomicU64,
+    /// Milliseconds that the sweeps' costs ask for.
+    pub(super) needed_ms: AtomicU64,
     /// The bits of an `f64`.
     pub(super) projected_load: AtomicU64,
     pub(super) too_slow: AtomicU64,
@@ -26,6 +28,12 @@ pub(super) struct ShardCounters {
     /// Panics this many sweeps, so that a test sees what follows.
     #[cfg(test)]
     pub(super) panics_wanted: AtomicU64,
+    /// Sweeps stop before their last listener for as long as this is set, so that a test sees what comes between.
+    #[cfg(test)]
+    pub(super) held: std::sync::atomic::AtomicBool,
+    /// Slices that ended so.
+    #[cfg(test)]
+    pub(super) slices_held: AtomicU64,
     pub(super) abuse: AbuseCounters,
 }
 
@@ -80,6 +88,7 @@ pub(super) fn together<'a>(shards: impl IntoIterator<Item = &'a ShardCounters>) 
         all.restarts += shard.restarts.load(Relaxed);
         all.accept_pauses += shard.accept_pauses.load(Relaxed);
         all.cadence_ms = all.cadence_ms.max(shard.cadence_ms.load(Relaxed));
+        all.needed_ms = all.needed_ms.max(shard.needed_ms.load(Relaxed));
         all.projected_load = all
             .projected_load
             .max(f64::from_bits(shard.projected_load.load(Relaxed)));

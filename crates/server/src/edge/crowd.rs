@@ -18,7 +18,7 @@ use super::asked::{Burst, Container};
 use super::counters::{ShardCounters, add};
 use super::limits::{
     BURST_BLOCK_BYTES, BURST_LONG_MS, BURST_LONG_MS_MAX, BURST_SHORT_MS, BURST_SPARE_MS,
-    LISTENERS_MAX, RINGS_MAX, WEED_EVERY_MS,
+    LISTENERS_MAX, RINGS_MAX, SLICE_LISTENERS, WEED_EVERY_MS, WEED_SLOTS,
 };
 use super::socket::Seated;
 use super::sound::Place;
@@ -33,11 +33,25 @@ pub(super) struct Crowd {
     /// Where a newcomer goes; a ring that was replaced is no longer named here.
     newest: HashMap<(SpaceId, Container), RingKey>,
     left: Vec<(ListenerKey, RingKey, Leave, Seated)>,
+    /// The sweep under way, between two of its slices.
+    under_way: Option<Turn>,
     weeded: Now,
+    /// The next slot of a look for seats taken over, while there is one.
+    weeding: Option<usize>,
     floor_ms: u64,
     counters: Arc<ShardCounters>,
     pace: Arc<Pace>,
     announcer: Announcer,
+}
+
+/// What the slices of one sweep have come to so far.
+#[derive(Clone, Copy)]
+struct Turn {
+    began: Now,
+    /// Without what was done for others between the slices.
+    cost_us: u64,
+    listeners: usize,
+    bytes: u64,
 }
 
 struct Attached {
@@ -56,7 +70,9 @@ impl Crowd {
             attached: HashMap::new(),
             newest: HashMap::new(),
             left: Vec::new(),
+            under_way: None,
             weeded: Now(0),
+            weeding: None,
             floor_ms: 0,
             counters,
             announcer: pace.announcer(),
@@ -93,41 +109,97 @@ impl Crowd {
         Ok(())
     }
 
-    /// One sweep, its cost measured, and the counts told; returns milliseconds until the next.
+    /// A sweep, or the rest of the one under way, in one go; milliseconds until the next.
     pub(super) fn sweep(&mut self, clock: &Clock) -> u64 {
+        loop {
+            if let Some(next_ms) = self.slice(clock) {
+                return next_ms;
+            }
+        }
+    }
+
+    /// A slice of a sweep, its cost measured. After the last one the counts are told; then it returns milliseconds until
+    /// the next sweep.
+    pub(super) fn slice(&mut self, clock: &Clock) -> Option<u64> {
         let began = clock.now();
-        let mut left = std::mem::take(&mut self.left);
         #[cfg(test)]
         self.panic_if_wanted();
-        if began.since(self.weeded) >= WEED_EVERY_MS * 1_000 {
-            self.weeded = began;
-            // The same ticket has come again, perhaps to another shard: this connection has no seat any more.
-            self.shard
-                .weed(|seated| seated.pass.is_taken_over(), &mut left);
-        }
-        let report = self.shard.sweep(began, &mut left);
+        // Put back at the end, so that a sweep that panics is not counted in the next.
+        let mut turn = self.under_way.take().unwrap_or(Turn {
+            began,
+            cost_us: 0,
+            listeners: 0,
+            bytes: 0,
+        });
+        let mut left = std::mem::take(&mut self.left);
+        self.weed(began, &mut left);
+        let report = self
+            .shard
+            .sweep_slice(began, self.slice_listeners(), &mut left);
         for (_, ring, why, socket) in left.drain(..) {
             self.gone(ring, why, socket);
         }
         self.left = left;
-        self.tell_listening(began);
+        if report.whole {
+            self.tell_listening();
+        }
         let ended = clock.now();
-        let cost_us = ended.since(began);
+        turn.cost_us += ended.since(began);
+        turn.listeners += report.listeners;
+        turn.bytes += report.bytes;
+        if report.whole {
+            return Some(self.swept(turn, ended));
+        }
+        self.under_way = Some(turn);
+        None
+    }
+
+    fn slice_listeners(&self) -> usize {
+        #[cfg(test)]
+        if self.counters.held.load(Relaxed) {
+            add(&self.counters.slices_held, 1);
+            return 0;
+        }
+        SLICE_LISTENERS
+    }
+
+    /// The same ticket has come again, perhaps to another shard: this connection has no seat any more.
+    fn weed(&mut self, now: Now, left: &mut Vec<(ListenerKey, RingKey, Leave, Seated)>) {
+        if now.since(self.weeded) >= WEED_EVERY_MS * 1_000 {
+            self.weeded = now;
+            self.weeding.get_or_insert(0);
+        }
+        if let Some(from) = self.weeding {
+            let to = from + WEED_SLOTS;
+            self.shard
+                .weed(from..to, |seated| seated.pass.is_taken_over(), left);
+            self.weeding = (to < self.shard.slots()).then_some(to);
+        }
+    }
+
+    fn swept(&mut self, turn: Turn, ended: Now) -> u64 {
         self.cadence
             .set_bounds(above(self.pace.bounds(), self.floor_ms));
-        let next_ms = self.cadence.after_sweep(cost_us, report.listeners, ended);
+        let next_ms = self
+            .cadence
+            .after_sweep(turn.cost_us, turn.listeners, ended);
         self.announcer.tell(self.cadence.announced_ms());
         add(&self.counters.sweeps, 1);
-        add(&self.counters.sweep_us, cost_us);
-        add(&self.counters.bytes, report.bytes);
+        add(&self.counters.sweep_us, turn.cost_us);
+        add(&self.counters.bytes, turn.bytes);
         self.counters
             .cadence_ms
             .store(self.cadence.current_ms(), Relaxed);
         self.counters
+            .needed_ms
+            .store(self.cadence.needed_ms(), Relaxed);
+        self.counters
             .projected_load
             .store(self.cadence.projected_load().to_bits(), Relaxed);
         self.tell_listeners();
-        next_ms
+        // Those inside do not wait longer because newcomers came between the slices.
+        let between_us = ended.since(turn.began).saturating_sub(turn.cost_us);
+        next_ms.saturating_sub(between_us / 1_000)
     }
 
     #[cfg(test)]
@@ -139,9 +211,10 @@ impl Crowd {
         }
     }
 
-    /// What the gate of this shard goes by: the share of a core at the widest cadence, and milliseconds between sweeps.
+    /// What the gate of this shard goes by: the share of a core at the widest cadence, and milliseconds between sweeps that
+    /// their costs ask for.
     pub(super) fn load(&self) -> (f64, u64) {
-        (self.cadence.projected_load(), self.cadence.current_ms())
+        (self.cadence.projected_load(), self.cadence.needed_ms())
     }
 
     /// Sweeps come no more often than this.
@@ -216,7 +289,7 @@ impl Crowd {
 
     /// Adds to each space's count what has changed here since it was last told, so that the sum over shards is exact.
     /// Rings without listeners are forgotten.
-    fn tell_listening(&mut self, now: Now) {
+    fn tell_listening(&mut self) {
         let Self {
             shard,
             attached,
@@ -225,7 +298,7 @@ impl Crowd {
         } = self;
         attached.retain(|key, ring| {
             let counts = &ring.place.handle.counts;
-            let hear = shard.listening(*key, now) as u64;
+            let hear = shard.listening(*key) as u64;
             if hear > ring.told {
                 let risen = hear - ring.told;
                 let sum = counts.listening.fetch_add(risen, Relaxed) + risen;

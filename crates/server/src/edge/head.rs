@@ -30,6 +30,16 @@ pub(super) fn asked_in(bytes: &[u8]) -> Option<Asked> {
     parse(bytes).ok().flatten()
 }
 
+/// What a whole head asks for, in a word: for fuzzers, who meet it as strangers' bytes do.
+pub fn asks_for(bytes: &[u8]) -> Option<&'static str> {
+    asked_in(bytes).map(|asked| match asked {
+        Asked::Sound(_) => "sound",
+        Asked::Knock(_) => "knock",
+        Asked::Serving(_) => "serving",
+        Asked::Page => "page",
+    })
+}
+
 /// The values of `X-Forwarded-For` in a whole head.
 pub(super) fn forwarded(head: &[u8]) -> Vec<Vec<u8>> {
     let mut lines = [httparse::EMPTY_HEADER; HEAD_LINES_MAX];

@@ -70,8 +70,13 @@ pub(super) const LISTENERS_MAX: usize = 131_072;
 /// of one more is answered 503, for the media plane takes more as a broken caller.
 pub(super) const RINGS_MAX: usize = 16_384;
 
+/// Listeners visited in one slice of a sweep, 1 to 2 ms; then newcomers have their turn (`ACCEPTS_PER_TURN`), and the
+/// sweep goes on.
+pub(super) const SLICE_LISTENERS: usize = 256;
 /// Milliseconds between two looks for listeners whose seat another connection of theirs has taken over.
 pub(super) const WEED_EVERY_MS: u64 = 500;
+/// Slots looked at for it in one slice, well below 1 ms; the rest is for the next slices.
+pub(super) const WEED_SLOTS: usize = 4_096;
 
 /// Bytes of a request's head; longer is answered 431.
 pub(super) const HEAD_BYTES_MAX: usize = 8_192;

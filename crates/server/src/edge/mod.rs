@@ -17,13 +17,13 @@ mod http;
 mod limits;
 mod listening;
 mod paced;
-#[cfg(test)]
-mod panic_tests;
 pub(crate) mod prefixes;
 pub mod proxy;
 mod quick;
 pub(crate) mod rates;
 mod shard_loop;
+#[cfg(test)]
+mod shard_tests;
 mod socket;
 mod sound;
 pub mod tls;
@@ -37,6 +37,7 @@ use tokio::sync::watch;
 
 pub use self::abuse::{Abuse, AbuseConfig, AbuseStats};
 use self::counters::{Room, ShardCounters};
+pub use self::head::asks_for;
 use self::http::PageThreads;
 pub use self::limits::{CONNECTIONS_PER_S_DEFAULT, HANDSHAKES_PER_S_DEFAULT};
 use self::shard_loop::ShardSeed;
@@ -78,6 +79,8 @@ pub struct EdgeStats {
     pub bytes: u64,
     /// The widest of all shards.
     pub cadence_ms: u64,
+    /// What the sweeps' costs ask for, of the busiest shard, whoever holds the cadence.
+    pub needed_ms: u64,
     /// The highest of all shards.
     pub projected_load: f64,
     pub too_slow: u64,

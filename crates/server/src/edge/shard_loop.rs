@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinError, JoinHandle, LocalSet};
+use tokio::task::{JoinError, JoinHandle, LocalSet, yield_now};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::abuse::AbuseConfig;
@@ -163,18 +163,23 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
 async fn sweep_until_stopped(local: &Local, accepting: &mut JoinHandle<()>) -> bool {
     let mut stop = local.stop.clone();
     let mut failed = 0;
-    let mut next = Instant::now();
+    let mut next = Some(Instant::now());
     loop {
         tokio::select! {
             biased;
             told = stop.wait_for(|stop| *stop) => return told.is_ok(),
             ended = &mut *accepting => fail_with(ended),
-            () = sleep_until(next) => {}
+            () = rest(next) => {}
         }
         // A shard's tables are whole between any two of its steps, so its listeners need not pay for a sweep that failed.
         let swept = catch_unwind(AssertUnwindSafe(|| turn(local)));
         let after = match swept {
-            Ok(ms) => {
+            // The others of this thread have their turn, and the sweep goes on.
+            Ok(None) => {
+                next = None;
+                continue;
+            }
+            Ok(Some(ms)) => {
                 failed = 0;
                 Duration::from_millis(ms)
             }
@@ -191,19 +196,28 @@ async fn sweep_until_stopped(local: &Local, accepting: &mut JoinHandle<()>) -> b
             }
         };
         // From now, not from when the sweep was due: a late shard must not run after lost time.
-        next = Instant::now() + after;
+        next = Some(Instant::now() + after);
     }
 }
 
-/// A sweep, and what the gate does once a sweep.
-fn turn(local: &Local) -> u64 {
+/// Until the next sweep is due; without a time, until whoever else is ready has had a turn: the reactor is asked, a turn of
+/// accepting is taken.
+async fn rest(next: Option<Instant>) {
+    match next {
+        Some(next) => sleep_until(next).await,
+        None => yield_now().await,
+    }
+}
+
+/// A slice of a sweep; after the last one what the gate does once a sweep, and milliseconds until the next.
+fn turn(local: &Local) -> Option<u64> {
     let mut crowd = local.crowd.borrow_mut();
-    let ms = crowd.sweep(&local.clock);
+    let ms = crowd.slice(&local.clock)?;
     let (cpu, cadence_ms) = crowd.load();
     let mut wicket = local.wicket.borrow_mut();
     wicket.tick(cpu, cadence_ms);
     crowd.hold_cadence(wicket.entrance().cadence_floor_ms());
-    ms
+    Some(ms)
 }
 
 async fn sweep_to_the_end(local: &Local) {

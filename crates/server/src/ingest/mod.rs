@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hustings_control::ids::{PersonId, SpaceId};
+use str0m::Rtc;
+use str0m::change::SdpOffer;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -150,11 +152,7 @@ impl Ingest {
             return Err(IngestError::StageStarting);
         }
         let mut rtc = session::engine_at(&inner.locals);
-        let answer = rtc
-            .sdp_api()
-            .accept_offer(offer)
-            .map_err(|error| IngestError::BadOffer(sdp::shorten(&error.to_string())))?;
-        let answer_sdp = answer.to_sdp_string();
+        let answer_sdp = accept(&mut rtc, offer)?;
         let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
         let (session, etag) = (random_name(), format!("\"{}\"", random_name()));
         let (inbox, datagrams) = mpsc::channel(INBOX_MAX);
@@ -336,6 +334,30 @@ async fn order(control: &mpsc::Sender<Control>, what: Control) -> Result<(), Ing
 }
 
 /// 128 bits, in hex.
+fn accept(rtc: &mut Rtc, offer: SdpOffer) -> Result<String, IngestError> {
+    let answer = rtc.sdp_api().accept_offer(offer);
+    let answer = answer.map_err(|error| IngestError::BadOffer(sdp::shorten(&error.to_string())))?;
+    Ok(answer.to_sdp_string())
+}
+
+/// The answer to an offer by an engine that is thrown away: for fuzzers, who meet it as a speaker's bytes do.
+///
+/// # Errors
+/// As for a speaker.
+pub fn answer_to(sdp: &str) -> Result<String, IngestError> {
+    let offer = sdp::check_offer(sdp)?;
+    accept(&mut session::engine_at(&[]), offer)
+}
+
+/// The credentials that a trickle fragment names, and how many candidates; for fuzzers too.
+///
+/// # Errors
+/// As for a speaker.
+pub fn read_fragment(text: &str) -> Result<(Option<(String, String)>, usize), IngestError> {
+    let fragment = sdp::fragment(text)?;
+    Ok((fragment.credentials, fragment.candidates.len()))
+}
+
 fn random_name() -> String {
     let mut bytes = [0_u8; 16];
     // Without randomness nothing here is safe: ending the request is right.

@@ -57,7 +57,7 @@ pub fn measure(meter: EdgeMeter, files_max: u64, uplink: Option<Rate>) -> Measur
         let now = Instant::now();
         Load {
             cpu: stats.projected_load,
-            cadence_ms: stats.cadence_ms,
+            cadence_ms: stats.needed_ms,
             memory: memory.used(now),
             files: Used {
                 used: stats.listeners + stats.tasks,

@@ -164,14 +164,8 @@ impl Booth {
     fn tick(&mut self) {
         let times = times(&self.clock);
         let mut load = (self.measure)();
-        // Whoever asked for this cadence, the ladder or the operator: it is no sign of load.
-        let asked = self
-            .directory
-            .pace
-            .bounds()
-            .min_ms()
-            .max(self.entrance.cadence_floor_ms());
-        if load.cadence_ms <= asked {
+        // What the operator asks for anyway is no sign of load.
+        if load.cadence_ms <= self.directory.pace.bounds().min_ms() {
             load.cadence_ms = 0;
         }
         let report = self.usher.tick(&load, times);

@@ -1,7 +1,9 @@
-//! What listeners lose when a sweep panics: nothing, or when it goes on, their connection to this one shard.
+//! What listeners lose when a sweep panics: nothing, or when it goes on, their connection to this one shard. And that who
+//! comes does not wait for a sweep's end.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -83,9 +85,15 @@ impl World {
     }
 
     fn panic_sweeps(&self, count: u64) {
-        self.edge.meter.0[0]
-            .panics_wanted
-            .store(count, std::sync::atomic::Ordering::SeqCst);
+        self.edge.meter.0[0].panics_wanted.store(count, SeqCst);
+    }
+
+    fn hold_sweeps(&self, held: bool) {
+        self.edge.meter.0[0].held.store(held, SeqCst);
+    }
+
+    fn slices_held(&self) -> u64 {
+        self.edge.meter.0[0].slices_held.load(SeqCst)
     }
 
     fn until(&self, what: &str, so: impl Fn(EdgeStats) -> bool) {
@@ -152,5 +160,31 @@ fn a_shard_that_goes_on_panicking_starts_again_on_the_same_port() {
     let page = world.push();
     hears(&mut back, &page);
     assert_eq!(world.edge.stats().listeners, 1);
+    world.edge.stop();
+}
+
+#[test]
+fn a_join_is_served_between_two_slices_of_one_sweep() {
+    let mut world = World::start();
+    let mut first = world.listen();
+    world.hold_sweeps(true);
+    world.until("a sweep that was begun", |_| world.slices_held() > 0);
+    let sweeps = world.edge.stats().sweeps;
+    let page = world.push();
+    let mut second = world.listen();
+    hears(&mut second, &page);
+    let slices = world.slices_held();
+    world.until("the sweep goes on", |_| world.slices_held() > slices);
+    assert_eq!(world.edge.stats().sweeps, sweeps, "the sweep has not ended");
+    first.set_nonblocking(true).unwrap();
+    let waits = first.read(&mut [0]).expect_err("not visited yet");
+    assert_eq!(waits.kind(), std::io::ErrorKind::WouldBlock);
+    first.set_nonblocking(false).unwrap();
+    world.hold_sweeps(false);
+    hears(&mut first, &page);
+    let page = world.push();
+    for socket in [&mut first, &mut second] {
+        hears(socket, &page);
+    }
     world.edge.stop();
 }
