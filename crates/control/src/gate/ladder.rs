@@ -1,5 +1,6 @@
 //! The ladder of a node under load: first the cadence widens, then side features are shed, then newcomers wait in line; back
-//! in the other order. One step at a time, up at once, down after a time of quiet.
+//! in the other order. One step at a time, up at once, down after a time of quiet, which is longer for a step that was left
+//! too early.
 
 use hustings_media::fanout::Cadence;
 use hustings_media::time::Now;
@@ -70,6 +71,14 @@ const RULES: [Rule; 12] = [
     rule(Step::Line, Resource::Seats, 0.95),
 ];
 
+/// Milliseconds between sweeps that take the first step, and down to which it is kept.
+const CADENCE_UP_MS: u64 = Cadence::MS_MIN * 3 / 2;
+const CADENCE_BACK_MS: u64 = Cadence::MS_MIN * 5 / 4;
+/// Milliseconds after leaving a step within which taking it again means that it was left too early: what it gives up is what
+/// made it needed. Then it is kept twice as long the next time, up to the second number.
+const TAKEN_AGAIN_MS: u64 = 60_000;
+const QUIET_MAX_MS: u64 = 120_000;
+
 const fn rule(step: Step, resource: Resource, at: f64) -> Rule {
     Rule { step, resource, at }
 }
@@ -80,6 +89,36 @@ pub struct Ladder {
     step: Step,
     /// Since when less would do.
     quiet: Option<Now>,
+    /// For each step but the ground: when it was left, and milliseconds of quiet before it is left again.
+    kept: [Kept; STEPS.len()],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Kept {
+    left: Option<Now>,
+    quiet_ms: u64,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self {
+            left: None,
+            quiet_ms: CALM_DOWN_MS,
+        }
+    }
+}
+
+impl Kept {
+    fn take_again(&mut self, now: Now) {
+        let soon = self
+            .left
+            .is_some_and(|left| now.since(left) < TAKEN_AGAIN_MS * 1_000);
+        self.quiet_ms = if soon {
+            (self.quiet_ms * 2).min(QUIET_MAX_MS)
+        } else {
+            CALM_DOWN_MS
+        };
+    }
 }
 
 impl Ladder {
@@ -98,7 +137,9 @@ impl Ladder {
         let (up, because, share) = wanted(load, seats, 0.0);
         if up > self.step {
             self.quiet = None;
-            return Some(self.go(self.step as usize + 1, because, share, wall));
+            let next = self.step as usize + 1;
+            self.kept[next].take_again(now);
+            return Some(self.go(next, because, share, wall));
         }
         let (down, because, share) = wanted(load, seats, BACK);
         if down >= self.step {
@@ -106,9 +147,11 @@ impl Ladder {
             return None;
         }
         let since = *self.quiet.get_or_insert(now);
-        if now.since(since) < CALM_DOWN_MS * 1_000 {
+        let kept = &mut self.kept[self.step as usize];
+        if now.since(since) < kept.quiet_ms * 1_000 {
             return None;
         }
+        kept.left = Some(now);
         self.quiet = Some(now);
         Some(self.go(self.step as usize - 1, because, share, wall))
     }
@@ -137,13 +180,12 @@ fn wanted(load: &Load, seats: f64, back: f64) -> (Step, Resource, f64) {
         Resource::Seats => seats,
     };
     let mut found = (Step::Ground, Resource::Cpu, load.cpu);
-    if load.cadence_ms
-        > if back > 0.0 {
-            Cadence::MS_MIN
-        } else {
-            Cadence::MS_MIN * 3 / 2
-        }
-    {
+    let needed_ms = if back > 0.0 {
+        CADENCE_BACK_MS
+    } else {
+        CADENCE_UP_MS
+    };
+    if load.cadence_ms > needed_ms {
         found.0 = Step::Cadence;
     }
     for Rule { step, resource, at } in RULES {
@@ -158,6 +200,8 @@ fn wanted(load: &Load, seats: f64, back: f64) -> (Step, Resource, f64) {
 
 #[cfg(test)]
 mod tests {
+    use hustings_media::fanout::CadenceBounds;
+
     use super::*;
     use crate::gate::load::Used;
 
@@ -245,6 +289,76 @@ mod tests {
                 (Step::Side, Resource::Seats)
             ]
         );
+    }
+
+    /// A node of one shard for ten minutes: sweeps cost what they cost, and at the first step the shell holds the cadence at
+    /// 300 ms.
+    fn ten_minutes(fixed_us: f64, second_us: f64) -> Vec<Step> {
+        let (mut cadence, mut ladder) = (Cadence::default(), Ladder::default());
+        let (mut swept, mut due, mut taken) = (0, 0, Vec::new());
+        for ms in (0..600_000).step_by(10) {
+            if ms >= due {
+                let held = if ladder.step() == Step::Ground {
+                    100
+                } else {
+                    300
+                };
+                cadence.set_bounds(CadenceBounds::new(held, 2_000).expect("good bounds"));
+                let cost_us = fixed_us + second_us * (ms - swept) as f64 / 1_000.0;
+                due = ms + cadence.after_sweep(cost_us as u64, 5_000, Now::from_millis(ms));
+                swept = ms;
+            }
+            if ms % 100 == 0 {
+                let load = Load {
+                    cpu: cadence.projected_load(),
+                    cadence_ms: cadence.needed_ms(),
+                    ..Load::default()
+                };
+                let event = ladder.look(&load, 0.3, Now::from_millis(ms), UnixMillis(ms));
+                taken.extend(event.map(|event| event.to));
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn a_steady_load_takes_its_step_once() {
+        assert_eq!(ten_minutes(10_000.0, 4_000.0), []);
+        for (fixed_us, second_us) in [
+            (38_000.0, 10_000.0),
+            (45_000.0, 15_000.0),
+            (60_000.0, 20_000.0),
+        ] {
+            assert_eq!(
+                ten_minutes(fixed_us, second_us),
+                [Step::Cadence],
+                "{fixed_us} {second_us}"
+            );
+        }
+    }
+
+    /// What a step gives up can be what made it needed: files of roster events, that come back when the step is left.
+    #[test]
+    fn what_the_step_itself_relieves_is_not_tried_again_and_again() {
+        let files = |used| Load {
+            files: Used { used, limit: 100 },
+            ..Load::default()
+        };
+        let (mut ladder, mut taken) = (Ladder::default(), 0);
+        for ms in (0..600_000).step_by(100) {
+            let load = files(if ladder.step() < Step::Side { 80 } else { 60 });
+            let event = ladder.look(&load, 0.1, Now::from_millis(ms), UnixMillis(ms));
+            taken += usize::from(event.is_some());
+        }
+        assert!(taken <= 20, "{taken} steps in ten minutes");
+        // And when it is over, the ground is reached.
+        let down = steps(&mut ladder, &files(10), 0.1, 600_000, 140_000);
+        assert_eq!(down.last().map(|step| step.0), Some(Step::Ground));
+        // What comes much later is climbed, and left after the short time again.
+        let up = steps(&mut ladder, &files(80), 0.1, 1_200_000, 1_000);
+        assert_eq!(up.last().map(|step| step.0), Some(Step::Side));
+        let down = steps(&mut ladder, &files(10), 0.1, 1_201_000, 21_000);
+        assert_eq!(down.last().map(|step| step.0), Some(Step::Ground));
     }
 
     #[test]
