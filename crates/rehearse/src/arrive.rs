@@ -27,6 +27,7 @@ impl World<'_> {
         (person.since, person.until, person.arrived) = (ms, arrival.stays_ms, true);
         person.patience = arrival.gives_up_ms.unwrap_or(u32::MAX);
         self.counts[kind as usize].people += 1;
+        self.loads_page(who);
         if kind == Kind::Invited {
             self.invite(who);
         }
@@ -46,6 +47,18 @@ impl World<'_> {
         let expires = UnixMillis(wall.0 + 86_400_000);
         let token = invitation(door.space(), door.epoch(), &self.keys, id, wall, expires);
         self.crowd.set_token(who, token.as_bytes());
+    }
+
+    /// Where there is a recorder, a page that comes through is counted.
+    pub(crate) fn loads_page(&mut self, who: u32) {
+        let person = &self.crowd.people[who as usize];
+        let reached = !self.reach.is_down() && !self.reach.certificate_expired;
+        if let Some(recorder) = &mut self.recorder
+            && reached
+            && person.kind.loads_page()
+        {
+            recorder.page(person.door, person.kind);
+        }
     }
 
     /// Another honest network, for phones that move.

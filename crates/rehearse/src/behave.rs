@@ -13,6 +13,7 @@ use crate::crowd::State;
 use crate::dice::mix;
 use crate::kind::Kind;
 use crate::limits::{BROWSER_HASHES, REFRESH_MS, RENEW_MS};
+use crate::recorder::Gone;
 use crate::world::{World, is_open};
 
 /// Milliseconds that a question and its answer take, and the page between.
@@ -61,7 +62,7 @@ impl World<'_> {
         if person.patience < self.ms()
             && !matches!(state, State::Inside | State::Bot | State::GaveUp)
         {
-            self.stand_up(who);
+            self.stand_up(who, Gone::Left);
             self.crowd.people[who as usize].state = State::GaveUp;
             return;
         }
@@ -183,13 +184,20 @@ impl World<'_> {
         match kind {
             Kind::Reloader if random % 10 < 3 => {
                 self.crowd.forget_token(who);
+                self.loads_page(who);
                 return self.asks_for_sound(who);
             }
-            Kind::Reloader | Kind::NoScript => return self.shows_place(who),
+            Kind::Reloader | Kind::NoScript => {
+                self.loads_page(who);
+                return self.shows_place(who);
+            }
             Kind::Phone if random.is_multiple_of(16) => {
                 self.crowd.people[who as usize].network = self.other_network();
             }
             _ => {}
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.poll(door as u8);
         }
         let (times, second) = (self.times(), self.ms() / 1_000);
         let keys = self.node.gates[0].keys();
@@ -313,7 +321,7 @@ impl World<'_> {
         let (kind, from) = (person.kind, person.network.prefix());
         self.gathered.disconnected += u64::from(self.seats.is_lost(person.seat));
         if self.ms() >= person.until {
-            self.stand_up(who);
+            self.stand_up(who, Gone::Left);
             self.crowd.people[who as usize].state = State::Gone;
             return;
         }

@@ -1,4 +1,4 @@
-//! The people of a run in two flat arrays: what one is about, and the token one carries. 124 bytes each.
+//! The people of a run in two flat arrays: what one is about, and the token one carries. 128 bytes each.
 
 use hustings_control::gate::ticket::TOKEN_CHARS;
 use hustings_control::gate::{Pass, Prefix};
@@ -42,6 +42,8 @@ pub(crate) struct Person {
     pub(crate) patience: u32,
     /// Milliseconds at which it leaves, once it is in.
     pub(crate) until: u32,
+    /// Milliseconds at which its present connection got the sound.
+    pub(crate) entered: u32,
     pub(crate) position: u32,
     pub(crate) network: Network,
     pub(crate) seat: u32,
@@ -114,6 +116,7 @@ impl Crowd {
             since: 0,
             patience: u32::MAX,
             until: 0,
+            entered: 0,
             position: 0,
             network: Network(0),
             seat: NONE,

@@ -5,7 +5,9 @@ use hustings_control::gate::{
     Cause, LadderEvent, ModeEvent, ModeOf, Reason, Tally, UsherReport, Verdict,
 };
 
+use crate::Run;
 use crate::crowd::{NONE, State};
+use crate::harm::SampleHarm;
 use crate::kind::{KINDS, Kind};
 use crate::limits::EVENTS_MAX;
 use crate::report::{Broken, Event, KindReport, PrefixShare, Refused, Report, Sums};
@@ -181,7 +183,7 @@ struct Ends {
 
 impl World<'_> {
     /// The sums, and that every seat comes back.
-    pub(crate) fn finish(mut self) -> Result<Report, Broken> {
+    pub(crate) fn finish(mut self) -> Result<Run, Broken> {
         let ends = self.ends();
         let prefixes = self.night.by_prefix.then(|| self.prefix_shares());
         let kinds = self.kinds(&ends)?;
@@ -207,7 +209,14 @@ impl World<'_> {
                 self.node.hall.inside().max(self.node.hall.out()),
             ));
         }
-        Ok(self.report(kinds, inside_at_end, prefixes))
+        let report = self.report(kinds, inside_at_end, prefixes);
+        let recorder = self.recorder.take().unwrap_or_default();
+        Ok(Run {
+            report,
+            nodes: recorder.nodes,
+            spaces: recorder.spaces,
+            happenings: recorder.happenings,
+        })
     }
 
     fn ends(&self) -> [Ends; KINDS] {
@@ -313,7 +322,10 @@ impl World<'_> {
             puzzle_hardest: gathered.hardest,
             puzzle_p90_s: gathered.solving.quantile(0.9),
             inside,
-            sample: self.sample.harm,
+            sample: self
+                .sample
+                .as_ref()
+                .map_or(SampleHarm::default(), |it| it.harm),
             beside_wait_p99_alone_s: None,
             events: gathered.events.clone(),
             events_more: gathered.events_more,

@@ -6,6 +6,7 @@ use hustings_control::gate::{Ask, Entry, Pass, Shows, TokenText, Verdict};
 
 use crate::crowd::State;
 use crate::kind::Kind;
+use crate::recorder::Gone;
 use crate::report::Broken;
 use crate::world::World;
 
@@ -71,6 +72,10 @@ impl World<'_> {
             if ask == Ask::Sound {
                 self.cores.enter(shard);
                 self.loot.seats.push(entry.pass);
+                let (ms, space) = (self.ms(), self.crowd.people[who as usize].door);
+                if let Some(recorder) = &mut self.recorder {
+                    recorder.entered(space, None, false, ms);
+                }
             } else {
                 self.hold(shard, entry);
             }
@@ -137,7 +142,7 @@ impl World<'_> {
         if let Some(before) = self.loot.holder.replace(who) {
             let had = self.crowd.people[before as usize].seat != crate::crowd::NONE;
             self.loot.most_of_one = self.loot.most_of_one.max(1 + u32::from(new && had));
-            self.stand_up(before);
+            self.stand_up(before, Gone::Replaced);
         }
         if new {
             self.got_in(who);

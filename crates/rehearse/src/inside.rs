@@ -13,6 +13,7 @@ pub(crate) struct Cores {
     /// Open files of the node.
     pub(crate) files: Used,
     pub(crate) harm: InsideHarm,
+    sweeps_ns: f64,
 }
 
 struct Core {
@@ -26,6 +27,8 @@ struct Core {
     /// Of this second.
     second: u32,
     busy_ns: f64,
+    /// Of the whole night.
+    spent_ns: f64,
 }
 
 impl Cores {
@@ -40,12 +43,14 @@ impl Cores {
             load: Load::default(),
             second: 0,
             busy_ns: 0.0,
+            spent_ns: 0.0,
         };
         Self {
             cores: (0..shards).map(core).collect(),
             costs,
             files: Used::default(),
             harm: InsideHarm::default(),
+            sweeps_ns: 0.0,
         }
     }
 
@@ -71,6 +76,12 @@ impl Cores {
             files: self.files,
             ..self.cores[shard].load
         }
+    }
+
+    /// Nanoseconds spent since the beginning: in sweeps, and by each core in all.
+    pub(crate) fn spent(&self) -> (f64, Vec<f64>) {
+        let busy = self.cores.iter().map(|core| core.spent_ns);
+        (self.sweeps_ns, busy.collect())
     }
 
     /// All connections are gone at once.
@@ -109,6 +120,8 @@ impl Cores {
             self.harm.sweeps += 1;
             self.harm.sweeps_late += u64::from(busy_ms > interval);
             self.harm.cadence_widest_ms = self.harm.cadence_widest_ms.max(interval);
+            core.spent_ns += sweep_ns + core.knocks_ns;
+            self.sweeps_ns += sweep_ns;
             core.count_busy(ms, sweep_ns, &mut self.harm);
             core.knocks_ns = 0.0;
             core.swept_ms = ms;

@@ -120,6 +120,16 @@ impl Kind {
         self >= Self::Flood
     }
 
+    /// Asks for the sound without a mark of its own.
+    pub(crate) fn shows_no_mark(self) -> bool {
+        matches!(self, Self::Player | Self::NoScript | Self::Flood)
+    }
+
+    /// Loads the space's page first.
+    pub(crate) fn loads_page(self) -> bool {
+        !matches!(self, Self::Player | Self::Farm) && !self.only_knocks()
+    }
+
     /// Sends knocks and keeps nothing: what is not let in is shed.
     pub(crate) fn only_knocks(self) -> bool {
         matches!(

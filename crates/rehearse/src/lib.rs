@@ -17,14 +17,19 @@ mod inside;
 mod kind;
 mod limits;
 mod node;
+mod recorder;
 mod report;
+mod rows;
 mod sample;
 pub mod scenario;
 mod table;
+mod told;
 mod troubles;
 mod waits;
 mod wheel;
 mod world;
+
+use hustings_evidence::row::{Happening, NodeRow, SpaceRow};
 
 pub use crowd::Network;
 pub use curve::Curve;
@@ -33,6 +38,26 @@ pub use kind::{ATTACKS, Kind};
 pub use report::{Broken, KindReport, PrefixShare, Refused, Report};
 pub use scenario::{Attack, BadScenario, Break, Costs, Night, Scenario};
 pub use table::table;
+
+/// A night, and what its node's flight recorder would have kept.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub report: Report,
+    /// One a second while the node ran, in order.
+    pub nodes: Vec<NodeRow>,
+    /// One a second and space, in the same order.
+    pub spaces: Vec<SpaceRow>,
+    pub happenings: Vec<Happening>,
+}
+
+/// Runs the night and keeps the rows. The sample of a real shard and the comparison with the other spaces alone are left out:
+/// rows are for judging, and many nights are judged.
+///
+/// # Errors
+/// When an invariant broke.
+pub fn record(night: &Night) -> Result<Run, Broken> {
+    world::World::new(night)?.recorded().run()
+}
 
 /// Runs the short form of a scenario.
 ///
@@ -50,9 +75,9 @@ pub fn simulate(scenario: &Scenario) -> Result<Report, Broken> {
 /// # Errors
 /// When an invariant broke.
 pub fn simulate_night(night: &Night) -> Result<Report, Broken> {
-    let mut report = world::World::new(night)?.run()?;
+    let mut report = world::World::new(night)?.run()?.report;
     if night.has_beside() {
-        let alone = world::World::new(&night.beside_alone())?.run()?;
+        let alone = world::World::new(&night.beside_alone())?.run()?.report;
         report.beside_alone(&alone);
     }
     Ok(report)

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hustings_control::gate::line::LineSnapshot;
 use hustings_control::gate::prefix::InsideSnapshot;
+use hustings_control::gate::spread::Spread;
 use hustings_control::gate::{
     Door, DoorEpoch, Gate, Hall, Held, Key, KeyRing, Salt, Settings, Tally, Times, Usher,
 };
@@ -92,13 +93,14 @@ impl Node {
         }
     }
 
-    /// All tallies of all gates since they were last taken, of this door.
-    pub(crate) fn tally(&mut self, door: usize) -> Tally {
-        let mut sum = Tally::default();
+    /// Tallies and spreads of all gates since they were last taken, of this door.
+    pub(crate) fn take_counted(&mut self, door: usize) -> (Tally, Spread) {
+        let (mut tally, mut spread) = (Tally::default(), Spread::default());
         for gate in &mut self.gates {
-            sum.add(&gate.take_tally(&self.doors[door]));
+            tally.add(&gate.take_tally(&self.doors[door]));
+            spread.add(&gate.take_spread(&self.doors[door]));
         }
-        sum
+        (tally, spread)
     }
 }
 

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use hustings_control::gate::Used;
+use hustings_evidence::row::What;
 
 use crate::crowd::{NONE, State};
 use crate::kind::Kind;
 use crate::limits::{AGAIN_MS, HEAD_MS, SILENT_SHED, SLOT_MS, SLOW_MAX_A_SHARD, TICK_SLOTS};
 use crate::node::{Node, key};
+use crate::recorder::Gone;
 use crate::report::Broken;
 use crate::scenario::Trouble;
 use crate::world::World;
@@ -15,11 +17,11 @@ use crate::world::World;
 /// Whether the node can be reached, and what else is wrong with it.
 #[derive(Debug)]
 pub(crate) struct Reach {
-    /// Killed; starts again at this moment with so many seats.
-    down: Option<(u32, u32)>,
+    down: Option<Down>,
     pub(crate) certificate_expired: bool,
     pub(crate) disk_full: bool,
-    pub(crate) database_gone: bool,
+    /// Since when.
+    pub(crate) database_gone: Option<u32>,
     pub(crate) speaker_lost: bool,
     pub(crate) muted: bool,
     /// Operators' limits by space: kept over a restart.
@@ -28,13 +30,21 @@ pub(crate) struct Reach {
     pub(crate) slow: VecDeque<u32>,
 }
 
+/// Killed or stopped; starts again at this moment with so many seats.
+#[derive(Clone, Copy, Debug)]
+struct Down {
+    up_ms: u32,
+    seats: u32,
+    deploy: bool,
+}
+
 impl Reach {
     pub(crate) fn new(spaces: usize) -> Self {
         Self {
             down: None,
             certificate_expired: false,
             disk_full: false,
-            database_gone: false,
+            database_gone: None,
             speaker_lost: false,
             muted: false,
             limits: vec![None; spaces],
@@ -52,14 +62,20 @@ impl World<'_> {
     pub(crate) fn trouble(&mut self, trouble: Trouble) -> Result<(), Broken> {
         match trouble {
             Trouble::ConnectionsLost { share } => self.fall_out(share),
-            Trouble::NodeDown { down_ms, seats, .. } => return self.go_down(down_ms, seats),
+            Trouble::NodeDown {
+                down_ms,
+                seats,
+                deploy,
+            } => return self.go_down(down_ms, seats, deploy),
             Trouble::Limit { space, seats } => {
                 self.reach.limits[usize::from(space)] = seats;
                 self.settle(usize::from(space))?;
             }
             Trouble::Certificate { expired } => self.reach.certificate_expired = expired,
             Trouble::Disk { full } => self.reach.disk_full = full,
-            Trouble::Database { gone } => self.reach.database_gone = gone,
+            Trouble::Database { gone } => {
+                self.reach.database_gone = gone.then_some(self.ms());
+            }
             Trouble::Speaker { lost } => self.reach.speaker_lost = lost,
             Trouble::Muted { muted } => self.reach.muted = muted,
             Trouble::Leave { share, over_ms } => self.many_leave(share, over_ms),
@@ -93,13 +109,13 @@ impl World<'_> {
             let person = &self.crowd.people[who as usize];
             let inside = person.seat != NONE && person.state == State::Inside && person.door == 0;
             if inside && !person.kind.only_knocks() && self.dice.part() < share {
-                self.falls_out(who);
+                self.falls_out(who, Gone::Left);
             }
         }
     }
 
-    fn falls_out(&mut self, who: u32) {
-        self.stand_up(who);
+    fn falls_out(&mut self, who: u32, why: Gone) {
+        self.stand_up(who, why);
         self.gathered.fell_out += 1;
         let ms = self.ms();
         let person = &mut self.crowd.people[who as usize];
@@ -109,13 +125,16 @@ impl World<'_> {
         self.later(who, State::Away, millis);
     }
 
-    fn go_down(&mut self, down_ms: u32, seats: u32) -> Result<(), Broken> {
+    fn go_down(&mut self, down_ms: u32, seats: u32, deploy: bool) -> Result<(), Broken> {
         self.take_tallies();
+        if deploy {
+            self.tell(What::NodeStopped, |_| {});
+        }
         for who in 0..self.crowd.people.len() as u32 {
             let person = &self.crowd.people[who as usize];
             match (person.seat != NONE, person.state) {
-                (true, State::Inside) => self.falls_out(who),
-                (true, _) => self.stand_up(who),
+                (true, State::Inside) => self.falls_out(who, Gone::Killed),
+                (true, _) => self.stand_up(who, Gone::Killed),
                 (false, _) => {}
             }
         }
@@ -128,21 +147,31 @@ impl World<'_> {
             return Err(Broken::Returned(left));
         }
         let up_ms = self.ms().saturating_add(down_ms);
-        self.reach.down = Some((up_ms, seats));
+        self.reach.down = Some(Down {
+            up_ms,
+            seats,
+            deploy,
+        });
+        if let Some(recorder) = &mut self.recorder {
+            recorder.node_gone();
+        }
         Ok(())
     }
 
     /// Starts the node again when its time has come: with its keys, and with what the one before wrote down.
     pub(crate) fn recover(&mut self) -> Result<(), Broken> {
-        let Some((up_ms, seats)) = self.reach.down else {
+        let Some(down) = self.reach.down.take() else {
             return Ok(());
         };
-        if self.ms() < up_ms {
+        if self.ms() < down.up_ms {
+            self.reach.down = Some(down);
             return Ok(());
         }
-        self.reach.down = None;
+        let (before, seats) = (self.node.seats, down.seats);
         let times = self.times();
         self.node = Node::start(self.night, seats, &self.keys, Some(&self.kept), times)?;
+        let changed = (before != seats).then_some((before, seats));
+        self.tell_start(changed, !down.deploy);
         for space in 0..self.reach.limits.len() {
             self.settle(space)?;
         }

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use hustings_control::gate::puzzle::Solution;
-use hustings_control::gate::{Ask, Cause, Entry, KeyRing, Knock, Mode, Shows, Times, Verdict};
+use hustings_control::gate::spread::Spread;
+use hustings_control::gate::{
+    Ask, Cause, Entry, KeyRing, Knock, Mode, Shows, Tally, Times, Verdict,
+};
 use hustings_control::ids::UnixMillis;
 use hustings_media::time::Now;
 
+use crate::Run;
 use crate::behave::Board;
 use crate::crowd::{Crowd, NONE, Seat, Seats, State};
 use crate::dice::Dice;
@@ -16,9 +20,10 @@ use crate::inside::Cores;
 use crate::kind::KINDS;
 use crate::limits::{EVENTS_MAX, KEPT_EVERY_MS, SLOT_MS, TICK_SLOTS};
 use crate::node::{BEGAN, Kept, Node, key};
-use crate::report::{Broken, Report};
+use crate::recorder::{Gone, Recorder};
+use crate::report::Broken;
 use crate::sample::Sample;
-use crate::scenario::{Actions, Night, What};
+use crate::scenario::{Actions, Night, Trouble, What};
 use crate::troubles::Reach;
 use crate::wheel::Wheel;
 
@@ -35,7 +40,9 @@ pub(crate) struct World<'a> {
     pub(crate) reach: Reach,
     pub(crate) boards: Vec<Board>,
     pub(crate) cores: Cores,
-    pub(crate) sample: Sample,
+    /// None when only rows are wanted.
+    pub(crate) sample: Option<Sample>,
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) crowd: Crowd,
     pub(crate) seats: Seats,
     pub(crate) loot: Loot,
@@ -61,7 +68,8 @@ impl<'a> World<'a> {
             reach: Reach::new(night.spaces.len()),
             boards: night.spaces.iter().map(|_| Board::default()).collect(),
             cores: Cores::new(night.shards, night.costs),
-            sample: Sample::new(),
+            sample: Some(Sample::new()),
+            recorder: None,
             crowd: Crowd::new(night.people()),
             seats: Seats::default(),
             loot: Loot::default(),
@@ -80,7 +88,15 @@ impl<'a> World<'a> {
         })
     }
 
-    pub(crate) fn run(mut self) -> Result<Report, Broken> {
+    /// Keeps rows, and leaves out what they do not need.
+    pub(crate) fn recorded(mut self) -> Self {
+        self.sample = None;
+        self.recorder = Some(Recorder::new(self.night.spaces.len(), self.night.seats));
+        self.tell_start(None, false);
+        self
+    }
+
+    pub(crate) fn run(mut self) -> Result<Run, Broken> {
         let slots = self.night.millis / SLOT_MS;
         let mut due = Vec::new();
         for slot in 0..slots {
@@ -127,7 +143,10 @@ impl<'a> World<'a> {
         while self.actions.next_ms().is_some_and(|ms| ms < end_ms) {
             match self.actions.next().map(|action| action.what) {
                 Some(What::Arrive(arrival)) => self.arrive(&arrival),
-                Some(What::Trouble(trouble)) => self.trouble(trouble)?,
+                Some(What::Trouble(trouble)) => {
+                    self.tell_trouble(trouble);
+                    self.trouble(trouble)?;
+                }
                 None => break,
             }
         }
@@ -142,8 +161,10 @@ impl<'a> World<'a> {
         if !self.reach.is_down() {
             self.tick_node(times);
         }
-        let load = self.cores.busiest();
-        self.sample.run(self.ms(), load.cadence_ms.max(100));
+        let (ms, load) = (self.ms(), self.cores.busiest());
+        if let Some(sample) = &mut self.sample {
+            sample.run(ms, load.cadence_ms.max(100));
+        }
         let (inside, out) = (self.node.hall.inside(), self.node.hall.out());
         self.gathered.most_inside = self.gathered.most_inside.max(inside);
         if inside > self.node.seats || out > self.node.seats {
@@ -153,21 +174,38 @@ impl<'a> World<'a> {
             });
         }
         self.gathered.second(self.ms());
+        self.record();
         Ok(())
     }
 
     fn tick_node(&mut self, times: Times) {
         self.cores.files = self.files_used();
         let report = self.node.usher.tick(&self.cores.busiest(), times);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.note(&report);
+            report.ladder.iter().for_each(|step| self.tell_ladder(step));
+            report.modes.iter().for_each(|mode| self.tell_mode(mode));
+        }
         self.gathered.note(report, EVENTS_MAX);
         for at in 0..self.node.gates.len() {
             let mode = self.node.gates[at].tick(&self.cores.load(at), times);
+            mode.iter().for_each(|mode| self.tell_mode(mode));
             self.gathered.note_mode(mode, EVENTS_MAX);
             self.gathered.held_unused += self.node.held[at].let_go(times.now) as u64;
         }
-        if self.ms().is_multiple_of(KEPT_EVERY_MS) {
+        if self.ms().is_multiple_of(KEPT_EVERY_MS) && self.is_kept_for_use() {
             self.kept = self.node.keep(times);
         }
+    }
+
+    /// The node writes itself down every few seconds; only what a restart will read is really made.
+    fn is_kept_for_use(&self) -> bool {
+        let ms = self.ms();
+        let mut troubles = self.night.troubles.iter();
+        troubles.any(|timed| {
+            let due = timed.at_ms >= ms && timed.at_ms <= ms + KEPT_EVERY_MS;
+            due && matches!(timed.trouble, Trouble::NodeDown { .. })
+        })
     }
 
     /// One knock at the door that the person means, counted under its kind.
@@ -204,22 +242,34 @@ impl<'a> World<'a> {
 
     /// The connection is up: its seat is this person's now.
     pub(crate) fn sit(&mut self, who: u32, shard: usize, entry: Entry) {
-        self.stand_up(who);
+        self.stand_up(who, Gone::Replaced);
         self.cores.enter(shard);
         let seat = self.seats.put(Seat {
             pass: entry.pass,
             shard,
         });
-        self.crowd.people[who as usize].seat = seat;
+        let ms = self.ms();
+        let person = &mut self.crowd.people[who as usize];
+        (person.seat, person.entered) = (seat, ms);
+        if let Some(recorder) = &mut self.recorder {
+            // Our pages show a token or a mark.
+            let as_page = person.has_token || !person.kind.shows_no_mark();
+            recorder.entered(person.door, Some(who), as_page, ms);
+        }
     }
 
     /// The connection is gone, and with it the seat, if it was still this one's.
-    pub(crate) fn stand_up(&mut self, who: u32) {
-        let seat = std::mem::replace(&mut self.crowd.people[who as usize].seat, NONE);
+    pub(crate) fn stand_up(&mut self, who: u32, why: Gone) {
+        let ms = self.ms();
+        let person = &mut self.crowd.people[who as usize];
+        let seat = std::mem::replace(&mut person.seat, NONE);
         if seat != NONE
             && let Some(seat) = self.seats.take(seat)
         {
             self.cores.leave(seat.shard);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.gone(person.door, person.entered, why, ms);
+            }
         }
     }
 
@@ -236,11 +286,16 @@ impl<'a> World<'a> {
         (person.due, person.state) = (due, state);
     }
 
-    /// What the gates have counted since they were last asked, added to what they had before.
+    /// What the gates have counted at a door since they were last asked; the night's sum has it too.
+    pub(crate) fn take_counted(&mut self, door: usize) -> (Tally, Spread) {
+        let counted = self.node.take_counted(door);
+        self.gathered.tally.add(&counted.0);
+        counted
+    }
+
     pub(crate) fn take_tallies(&mut self) {
         for door in 0..self.node.doors.len() {
-            let tally = self.node.tally(door);
-            self.gathered.tally.add(&tally);
+            self.take_counted(door);
         }
     }
 }

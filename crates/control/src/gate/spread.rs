@@ -42,6 +42,26 @@ impl Spread {
         }
     }
 
+    /// Takes in what another gate, or another door, has seen in the same time.
+    pub fn add(&mut self, other: &Self) {
+        self.knocks = self.knocks.saturating_add(other.knocks);
+        for (sum, more) in self.bins.iter_mut().zip(other.bins) {
+            *sum = sum.saturating_add(more);
+        }
+        for (most, also) in self.registers.iter_mut().zip(other.registers) {
+            *most = (*most).max(also);
+        }
+        for (hash, count) in other.top.into_iter().filter(|entry| entry.1 > 0) {
+            if let Some(known) = self.top.iter_mut().find(|entry| entry.0 == hash) {
+                known.1 = known.1.saturating_add(count);
+            } else if let Some(least) = self.top.iter_mut().min_by_key(|entry| entry.1)
+                && least.1 < count
+            {
+                *least = (hash, count);
+            }
+        }
+    }
+
     /// Knocks counted.
     pub fn knocks(&self) -> u32 {
         self.knocks
@@ -114,5 +134,9 @@ mod tests {
             many.distinct()
         );
         assert_eq!(one.top()[0].1, 5_000);
+        let mut both = one.clone();
+        both.add(&many);
+        assert_eq!((both.knocks(), both.top()[0].1), (25_000, 5_000));
+        assert!(both.distinct() >= many.distinct() && both.entropy() < many.entropy());
     }
 }

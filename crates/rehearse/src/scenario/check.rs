@@ -83,6 +83,9 @@ fn spaces(file: &File) -> Checked {
         if let Some(draw) = space.draw_s {
             time(format!("{key}.draw_s"), draw)?;
         }
+        if let Some(live) = space.live_s {
+            time(format!("{key}.live_s"), live)?;
+        }
         if let Some(guarantee) = space.guarantee {
             between(format!("{key}.guarantee"), guarantee, 0.0, 1.0)?;
         }

@@ -61,10 +61,15 @@ impl Draw<'_> {
         let files = self.number(file.files) * self.scale;
         let networks = self.number(file.networks);
         let costs = self.costs();
-        let spaces = file.space.iter().map(|space| Space {
-            id: space.id.clone(),
-            draw_ms: space.draw_s.map(|draw| self.millis_of(draw)),
-            guarantee: space.guarantee.map(|share| self.number(share)),
+        let spaces = file.space.iter().map(|space| {
+            let draw_ms = space.draw_s.map(|draw| self.millis_of(draw));
+            let live_ms = space.live_s.map(|live| self.millis_of(live));
+            Space {
+                id: space.id.clone(),
+                draw_ms,
+                live_ms: live_ms.or(draw_ms),
+                guarantee: space.guarantee.map(|share| self.number(share)),
+            }
         });
         let spaces = spaces.collect();
         let mut groups: Vec<_> = file.crowd.iter().map(|crowd| self.crowd(crowd)).collect();

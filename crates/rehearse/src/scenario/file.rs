@@ -65,6 +65,9 @@ pub struct FileSpace {
     /// Seconds at which it begins: who was given a place before takes part in a draw.
     #[serde(default)]
     pub draw_s: Option<Number>,
+    /// Seconds at which it goes live; music plays before. Default: with the draw, else from the first moment.
+    #[serde(default)]
+    pub live_s: Option<Number>,
     /// Share of the seats that it is guaranteed, 0 to 1. Default: the node's.
     #[serde(default)]
     pub guarantee: Option<Number>,

@@ -35,6 +35,8 @@ pub struct Space {
     pub id: String,
     /// When it begins: places of before take part in a draw.
     pub draw_ms: Option<u32>,
+    /// When it goes live; music plays before. None: it is live from the first moment.
+    pub live_ms: Option<u32>,
     pub guarantee: Option<f64>,
 }
 

@@ -178,6 +178,7 @@ impl Scenario {
         let space = |id: &str, draw_ms| Space {
             id: id.to_owned(),
             draw_ms,
+            live_ms: draw_ms,
             guarantee: None,
         };
         let draw = self.curve.draw();
