@@ -130,17 +130,17 @@ fn other_nonce(text: &[u8], solution: &[u8]) -> bool {
 /// What is read back after a restart, from a disk that lies.
 pub(crate) fn snapshot(
     _data: &[u8],
-    line: Option<line::LineSnapshot>,
+    door: Option<DoorSnapshot>,
     inside: Option<prefix::InsideSnapshot>,
 ) {
     let Some(mut night) = Night::new() else {
         return;
     };
-    if let Some(line) = line {
-        night.door.restore_line(&line, night.times);
-    }
     if let Some(inside) = inside {
         night.door.hall().restore_inside(&inside);
+    }
+    if let Some(door) = door {
+        night.door.restore(&door, night.times);
     }
     let _inside = night.storm();
     for _ in 0..50 {

@@ -50,6 +50,7 @@ fn over_many_seeds_the_invariants_hold() {
             "not_your_turn",
             "no_seat",
             "prefix_share",
+            "too_often",
             "forged",
             "malformed",
             "wrong_space",

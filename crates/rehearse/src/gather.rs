@@ -336,15 +336,7 @@ impl World<'_> {
 }
 
 fn kind_report(kind: Kind, counts: &Counts, ends: &Ends) -> KindReport {
-    let causes = [
-        Cause::Open,
-        Cause::NoRight,
-        Cause::NotYourTurn,
-        Cause::NoSeat,
-        Cause::PrefixShare,
-        Cause::NodeFull,
-    ];
-    let mut refused: Vec<Refused> = causes
+    let mut refused: Vec<Refused> = Cause::ALL
         .iter()
         .map(|cause| (cause.name(), counts.waiting[*cause as usize]))
         .chain(

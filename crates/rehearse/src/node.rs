@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use hustings_control::gate::line::LineSnapshot;
 use hustings_control::gate::prefix::InsideSnapshot;
 use hustings_control::gate::spread::Spread;
 use hustings_control::gate::{
-    Door, DoorEpoch, Gate, Hall, Held, Key, KeyRing, Salt, Settings, Tally, Times, Usher,
+    Door, DoorEpoch, DoorSnapshot, Gate, Hall, Held, Key, KeyRing, Salt, Settings, Tally, Times,
+    Usher,
 };
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_media::time::Now;
@@ -27,7 +27,7 @@ pub(crate) struct Node {
 /// What a node writes down every few seconds, and begins with after a restart.
 pub(crate) struct Kept {
     inside: InsideSnapshot,
-    lines: Vec<LineSnapshot>,
+    doors: Vec<DoorSnapshot>,
 }
 
 impl Node {
@@ -58,10 +58,10 @@ impl Node {
                 .open(id, DoorEpoch(1), space.guarantee, times)
                 .map_err(|why| Broken::Setting(why.to_string()))?;
             match (
-                kept.and_then(|kept| kept.lines.get::<usize>(at)),
+                kept.and_then(|kept| kept.doors.get::<usize>(at)),
                 space.draw_ms,
             ) {
-                (Some(line), _) => door.restore_line(line, times),
+                (Some(kept), _) => door.restore(kept, times),
                 (None, Some(draw)) => {
                     door.draw_at(Now::from_millis(BEGAN + u64::from(draw)));
                 }
@@ -86,10 +86,10 @@ impl Node {
     }
 
     pub(crate) fn keep(&self, times: Times) -> Kept {
-        let lines = self.doors.iter().map(|door| door.line_snapshot(times));
+        let doors = self.doors.iter().map(|door| door.snapshot(times));
         Kept {
             inside: self.hall.inside_snapshot(),
-            lines: lines.collect(),
+            doors: doors.collect(),
         }
     }
 

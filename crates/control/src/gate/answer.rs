@@ -6,8 +6,8 @@ use super::door::Door;
 use super::knock::{Gate, Shown};
 use super::lanes::Lane;
 use super::limits::{
-    DRAW_SPREAD_MS, PLACE_AGE_MIN_MS, PLACE_LIFE_MS, POLL_MS_CALLED, POLL_MS_MIN, POLL_MS_UNKNOWN,
-    POLL_OTHERS, PUZZLE_LIFE_MS, RESUME_LIFE_MS, TICKET_LIFE_MS,
+    DRAW_SPREAD_MS, PLACE_AGE_MIN_MS, PLACE_LIFE_MS, POLL_MS_BUSY, POLL_MS_CALLED, POLL_MS_MIN,
+    POLL_MS_UNKNOWN, POLL_OTHERS, PUZZLE_LIFE_MS, RESUME_LIFE_MS, TICKET_LIFE_MS,
 };
 use super::line::{Estimate, Place, poll_after};
 use super::mode::Mode;
@@ -31,7 +31,10 @@ impl Gate {
         let held = shown.right.and_then(|right| right.place);
         let (place, text) = match (held, shown.right.filter(|right| !right.returns), knock.ask) {
             (Some((place, token)), ..) => (Some(place), self.kept(&token, knock, charge, times)),
-            (None, None, Ask::Right | Ask::Puzzle) if !matches!(knock.shows, Shows::Token(_)) => {
+            // Who need not wait needs no place.
+            (None, None, Ask::Right | Ask::Puzzle)
+                if cause != Cause::Open && !matches!(knock.shows, Shows::Token(_)) =>
+            {
                 let place = line.mint(times.now, (self.dice.roll() >> 32) as u32);
                 let id = self.dice.roll();
                 (
@@ -62,7 +65,8 @@ impl Gate {
             }
             // A busy door calls everyone within a tick; the place has to be old enough.
             (Cause::NoRight, None) if knock.door.mode() < Mode::Storm => {
-                PLACE_AGE_MIN_MS as u32 + 200 + ((1_000 * u64::from(random)) >> 32) as u32
+                PLACE_AGE_MIN_MS as u32
+                    + ((u64::from(POLL_MS_BUSY) * u64::from(random)) >> 32) as u32
             }
             // A player keeps no place: there is nothing for it until the storm is over.
             (Cause::NoRight, None) if place.is_none() => poll_after(Estimate::Unknown, random),
@@ -85,6 +89,20 @@ impl Gate {
             position,
             wait,
             poll_ms,
+        })
+    }
+
+    /// The right is good and has come in too often of late: it waits for so many seconds, and nothing else is done for it.
+    pub(super) fn too_often(&mut self, rest_s: u32) -> Verdict {
+        let random = (self.dice.roll() >> 32) as u32;
+        let rest_ms = rest_s.saturating_mul(1_000);
+        Verdict::Wait(Waiting {
+            cause: Cause::TooOften,
+            place: None,
+            ahead: 0,
+            position: 0,
+            wait: Estimate::Between(0, 0),
+            poll_ms: rest_ms.saturating_add(((1_000 * u64::from(random)) >> 32) as u32),
         })
     }
 

@@ -7,8 +7,9 @@ use super::call::Caller;
 use super::door::Door;
 use super::lanes::{Dealer, LANES, Lane};
 use super::limits::{
-    LOSS_KEPT_S, LOSS_MIN, LOSS_PART, LOSS_RETURN_S, LOSS_UNUSUAL, RESUME_READY_FROM,
-    RESUME_READY_MAX, RESUME_READY_PART, RETURNS_MIN, RETURNS_PART, RETURNS_SHARE,
+    CALM_BURST_MIN, CALM_BURST_PART, GUARANTEE_AHEAD_S, LOSS_KEPT_S, LOSS_MIN, LOSS_PART,
+    LOSS_RETURN_S, LOSS_UNUSUAL, RESTART_KEPT_S, RESUME_READY_FROM, RESUME_READY_MAX,
+    RESUME_READY_PART, RESUME_READY_SMALL, RETURNS_MIN, RETURNS_PART, RETURNS_SHARE, RUSH_MIN,
 };
 use super::load::Resource;
 use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
@@ -45,8 +46,7 @@ pub(super) struct Booked {
     spare: u32,
     /// Who came in or would have, a second.
     a_second: f64,
-    /// Inside at the last tick, and how many left in each tenth of the last three seconds.
-    inside: u32,
+    /// How many left in each tenth of the last three seconds, having been inside.
     losses: [u32; 30],
     usual_loss: f64,
     /// When connections were lost: how many, how many came back since, and until which second the seats of the others are kept.
@@ -84,7 +84,6 @@ impl Booked {
             sink: 0,
             spare: 0,
             a_second: 0.0,
-            inside: 0,
             losses: [0; 30],
             usual_loss: 0.0,
             lost: 0,
@@ -123,7 +122,7 @@ impl Booked {
         let entered: u32 = self.seen.used.iter().sum();
         let inside = door.inside();
         self.losses.rotate_right(1);
-        self.losses[0] = (self.inside + entered).saturating_sub(inside);
+        self.losses[0] = door.lost.swap(0, Relaxed);
         let lost: u32 = self.losses.iter().sum();
         let unusual = f64::from(lost) >= self.usual_loss * f64::from(LOSS_UNUSUAL);
         // A minute's mean of what leaves in three seconds.
@@ -136,13 +135,17 @@ impl Booked {
             self.lost = self.lost.max(lost);
             self.kept_until = second + LOSS_KEPT_S;
         }
+        let restored = door.restored.swap(0, Relaxed);
+        if restored > 0 {
+            (self.lost, self.back) = (restored, 0);
+            self.kept_until = second + RESTART_KEPT_S;
+        }
         self.back += self.seen.used[Lane::Resume as usize];
         self.kept = if second < self.kept_until {
             self.lost.saturating_sub(self.back)
         } else {
             0
         };
-        self.inside = inside;
         self.earned += entered;
         let earned = self.earned / RETURNS_SHARE;
         self.earned %= RETURNS_SHARE;
@@ -169,10 +172,22 @@ impl Booked {
         guaranteed.saturating_sub(self.door.inside())
     }
 
+    /// Of the seats that are missing to its guarantee, those that it will want soon: no other space may borrow these.
+    pub(super) fn soon(&self, below: u32) -> u32 {
+        let unmet = self.seen.unmet.iter().any(|unmet| *unmet > 0);
+        if unmet || self.keeper.mode() == Mode::Storm {
+            return below;
+        }
+        below.min((self.a_second * GUARANTEE_AHEAD_S).ceil() as u32)
+    }
+
     /// Settles the mode, and the level that prefixes are held to.
     pub(super) fn look(&mut self, short: Resource, times: Times) -> Option<ModeEvent> {
         let door = &self.door;
-        let (taken, room) = (f64::from(door.inside()), f64::from(self.seen.room));
+        // The seats of lost connections are as good as taken.
+        let kept = self.kept.min(self.seen.room);
+        let taken = f64::from(door.inside() + kept);
+        let room = f64::from(self.seen.room - kept);
         let fill = if taken + room > 0.0 {
             taken / (taken + room)
         } else {
@@ -182,14 +197,19 @@ impl Booked {
         let come: u32 = self.seen.used.iter().chain(&self.seen.unmet).sum();
         self.a_second += f64::from(come) - self.a_second / 10.0;
         let a_second = self.a_second;
+        let calm = ((self.seen.room - kept) / CALM_BURST_PART).max(CALM_BURST_MIN);
+        let burst = door.calm.swap(calm, Relaxed) == 0;
         let unmet = self.seen.unmet.iter().any(|unmet| *unmet > 0);
-        let rush = if unmet || a_second > room {
+        let rush = if unmet || a_second > room.max(RUSH_MIN) {
             Mode::Storm
-        } else if a_second * 5.0 > room {
+        } else if burst || a_second * 5.0 > room && a_second >= RUSH_MIN {
             Mode::Busy
         } else {
             Mode::Calm
         };
+        // After a restart in the midst of it newcomers come twice, though seats seem plenty, as long as others may come back.
+        let restored = self.door.hall().is_restored() && self.door.was_strict.load(Relaxed);
+        let rush = rush.max(if restored { Mode::Busy } else { Mode::Calm });
         let up = by_share(fill, 0.85, 0.97).max(rush);
         let line = if self.waiting() > 0 && self.keeper.mode() == Mode::Storm {
             Mode::Storm
@@ -300,11 +320,13 @@ impl Booked {
         door.line.set_pace(slow, quick);
     }
 
-    /// Seats that lie ready for those who were inside, whoever presses in.
+    /// Seats that lie ready for those who were inside, whoever presses in. A small space has none to spare: there it is the
+    /// seat that somebody has just left.
     fn ready(&self) -> u32 {
         let all = self.door.inside().saturating_add(self.seen.room);
         if all < RESUME_READY_FROM {
-            return 0;
+            let left: u32 = self.losses.iter().sum();
+            return left.min(all.div_ceil(RESUME_READY_SMALL));
         }
         (all / RESUME_READY_PART).clamp(1, RESUME_READY_MAX)
     }

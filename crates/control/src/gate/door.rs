@@ -9,7 +9,7 @@ use std::sync::atomic::{
 use hustings_media::time::Now;
 
 use super::lanes::{LANES, Lane, Shares};
-use super::limits::{COHORTS, PEAK_PERIOD_MS, RETURNS_MIN};
+use super::limits::{CALM_BURST_MIN, COHORTS, PEAK_PERIOD_MS, RETURNS_MIN};
 use super::line::{Line, LineSnapshot};
 use super::mode::Mode;
 use super::prefix::{Caps, InsideSnapshot, Prefixes, Salt};
@@ -102,6 +102,11 @@ impl Hall {
         self.restored_until.load(Relaxed)
     }
 
+    /// Whether those of whom the snapshot speaks may still come back by it.
+    pub(crate) fn is_restored(&self) -> bool {
+        self.second.load(Relaxed) < self.restored_until()
+    }
+
     pub(crate) fn set_capacity(&self, seats: u32) {
         self.capacity.store(seats.min(self.settings.seats), Relaxed);
     }
@@ -156,16 +161,34 @@ pub struct Door {
     /// Seats this space may hold by now: its guarantee or what it has, and its part of what is idle.
     pub(crate) allowed: AtomicU32,
     pub(crate) lanes: [LaneCounts; LANES],
+    /// How many more enter in calm before the usher's next tick.
+    pub(crate) calm: AtomicU32,
     /// Seats a prefix may have before others come first, in storm.
     pub(crate) level: AtomicU32,
     /// Who had to wait for it since the usher last looked.
     pub(crate) over_level: AtomicU32,
     /// How many may come back by their prefix's allowance before the usher's next tick.
     pub(crate) returns: AtomicU32,
+    /// Who was inside and left since the usher last looked; not those who were there for a moment only.
+    pub(crate) lost: AtomicU32,
     /// Many have left at once: up to this second all may come back by it.
     pub(crate) all_return_until: AtomicU32,
+    /// Inside before a restart, until the usher has taken it; and whether the door was strict then.
+    pub(crate) restored: AtomicU32,
+    pub(crate) was_strict: AtomicBool,
     pub(crate) line: Line,
     pub(crate) cohorts: [Cohort; COHORTS],
+}
+
+/// What a restart needs of a door. What an older node kept is read too: it knew the line only.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DoorSnapshot {
+    #[serde(flatten)]
+    line: LineSnapshot,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default)]
+    inside: u32,
 }
 
 /// One lane of a door.
@@ -212,9 +235,13 @@ impl Door {
             taken: AtomicU32::new(0),
             allowed: AtomicU32::new(0),
             lanes: std::array::from_fn(|_| LaneCounts::default()),
+            calm: AtomicU32::new(CALM_BURST_MIN),
             level: AtomicU32::new(1),
             over_level: AtomicU32::new(0),
             returns: AtomicU32::new(RETURNS_MIN),
+            lost: AtomicU32::new(0),
+            restored: AtomicU32::new(0),
+            was_strict: AtomicBool::new(false),
             all_return_until: AtomicU32::new(0),
             line: Line::new(now),
             cohorts: std::array::from_fn(|_| Cohort::default()),
@@ -259,13 +286,24 @@ impl Door {
     }
 
     /// For the shell to store every few seconds.
-    pub fn line_snapshot(&self, times: Times) -> LineSnapshot {
-        self.line.snapshot(times)
+    pub fn snapshot(&self, times: Times) -> DoorSnapshot {
+        DoorSnapshot {
+            line: self.line.snapshot(times),
+            mode: self.mode(),
+            inside: self.inside(),
+        }
     }
 
-    /// After a restart, before the first knock: places keep their order.
-    pub fn restore_line(&self, snapshot: &LineSnapshot, times: Times) {
-        self.line.restore(snapshot, times);
+    /// After a restart, before the first knock, and after the hall: places keep their order, a strict door stays strict, and
+    /// the seats of those who were inside are kept for a while.
+    pub fn restore(&self, snapshot: &DoorSnapshot, times: Times) {
+        self.line.restore(&snapshot.line, times);
+        if self.hall.is_restored() {
+            let inside = snapshot.inside.min(self.hall.settings.seats);
+            self.restored.store(inside, Relaxed);
+            self.was_strict.store(snapshot.mode > Mode::Calm, Relaxed);
+            self.set_mode(snapshot.mode);
+        }
     }
 
     /// Mean tries of a puzzle in the hardest cohort, for the board.
@@ -283,6 +321,13 @@ impl Door {
 
     pub(crate) fn caps(&self) -> &Caps {
         &self.hall.settings.caps
+    }
+
+    /// One more of those who enter in calm. No more in this tick: newcomers come twice.
+    pub(crate) fn take_calm(&self) -> bool {
+        self.calm
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+            .is_ok()
     }
 
     pub(crate) fn take_seat(&self) -> bool {

@@ -61,7 +61,7 @@ impl Gate {
         }
         let Some(right) = shown.right else {
             return match (mode, knock.ask) {
-                (Mode::Calm, Ask::Sound) => None,
+                (Mode::Calm, Ask::Sound) => (!door.take_calm()).then_some(Cause::NoRight),
                 (Mode::Calm, _) => Some(Cause::Open),
                 _ => Some(Cause::NoRight),
             };
@@ -128,11 +128,15 @@ impl Gate {
         let id = shown
             .id
             .or_else(|| wants_ticket.then(|| SeatId(self.dice.roll())));
-        let mut key = None;
+        let second = self.hall.second.load(Relaxed);
+        let (mut key, mut since) = (None, second);
         if let Some(id) = id {
-            let (hash, second) = (self.hall.hash(id), self.hall.second.load(Relaxed));
+            let hash = self.hall.hash(id);
             match self.hall.seats.claim(hash, lane, second) {
-                Claim::Sits(sits) => key = Some(sits),
+                Claim::Sits {
+                    key: sits,
+                    since: inside,
+                } => (key, since) = (Some(sits), inside),
                 claim => {
                     door.taken.fetch_sub(1, Relaxed);
                     self.leased += 1;
@@ -156,6 +160,9 @@ impl Gate {
             lane,
             key,
             charge,
+            since,
+            proven: shown.right.is_some_and(|right| !right.returns),
+            unused: false,
         };
         Ok(Verdict::Enter(Entry {
             pass,
@@ -167,8 +174,11 @@ impl Gate {
     fn count_in(&self, door: &Door, charge: &Charge, shown: &Shown, lane: Lane) {
         self.hall.enter();
         self.hall.prefixes.enter(charge, false);
-        if shown.right.is_some_and(|right| right.returns) {
-            door.note_return();
+        if let Some(right) = shown.right.filter(|right| right.lane == Lane::Resume) {
+            self.hall.prefixes.came_back(charge, right.returns);
+            if right.returns {
+                door.note_return();
+            }
         }
         let counts = &door.lanes[lane as usize];
         counts.inside.fetch_add(1, Relaxed);
@@ -187,7 +197,13 @@ impl Gate {
         claim: Claim,
         times: Times,
     ) -> Verdict {
-        let Claim::TookOver { key, from, lane } = claim else {
+        let Claim::TookOver {
+            key,
+            from,
+            lane,
+            since,
+        } = claim
+        else {
             return Verdict::TurnAway(Reason::Race);
         };
         self.hall.prefixes.enter(charge, !moved);
@@ -202,6 +218,9 @@ impl Gate {
             lane,
             key: Some(key),
             charge: *charge,
+            since,
+            proven: matches!(knock.shows, Shows::Token(_)),
+            unused: false,
         };
         Verdict::Enter(Entry {
             pass,

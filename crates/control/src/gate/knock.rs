@@ -98,7 +98,7 @@ impl Gate {
         let second = self.hall.second.load(Relaxed);
         match self.hall.seats.find(self.hall.hash(id), second) {
             Found::Live(_) => Some(self.ticket(knock.door, Lane::Resume, id, &charge, times)),
-            Found::Left | Found::Nobody => None,
+            Found::Left | Found::Visited | Found::Nobody => None,
         }
     }
 
@@ -165,7 +165,15 @@ impl Gate {
         let hash = shown.id.map(|id| self.hall.hash(id));
         let second = self.hall.second.load(Relaxed);
         let found = hash.map_or(Found::Nobody, |hash| self.hall.seats.find(hash, second));
-        let fresh = found == Found::Nobody && shown.right.is_some_and(|right| right.once);
+        let known = hash.filter(|_| found != Found::Nobody);
+        if let Some(rest_s) = known.map(|hash| self.hall.seats.again_in(hash, second))
+            && rest_s > 0
+        {
+            counted.lane = shown.right.map_or(Lane::Free, |right| right.lane);
+            return (counted, self.too_often(rest_s));
+        }
+        let unseated = matches!(found, Found::Visited | Found::Nobody);
+        let fresh = unseated && shown.right.is_some_and(|right| right.once);
         if fresh && hash.is_some_and(|hash| self.hall.spent.has(hash)) {
             // One who was inside, and of whom this is all that is left, comes back as if with nothing in hand.
             if !self.may_return(knock.door, charge) {
@@ -193,7 +201,7 @@ impl Gate {
         match found {
             Found::Live(lane) => {
                 counted.lane = lane;
-                if let Some(claim) = hash.and_then(|hash| self.hall.seats.take_over(hash)) {
+                if let Some(claim) = hash.and_then(|hash| self.hall.seats.take_over(hash, second)) {
                     return (
                         counted,
                         self.seated_again(knock, charge, (shown.id, shown.moved), claim, times),
@@ -203,7 +211,7 @@ impl Gate {
                 shown.right = Some(Right::RESUMES);
             }
             Found::Left => shown.right = Some(Right::RESUMES),
-            Found::Nobody => {}
+            Found::Visited | Found::Nobody => {}
         }
         counted.lane = shown.right.map_or(Lane::Free, |right| right.lane);
         let (lane, verdict) = self.admit(knock, charge, shown, load, times);

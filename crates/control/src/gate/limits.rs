@@ -14,8 +14,19 @@ pub const RESUME_LIFE_MS: u64 = 10 * 60_000;
 pub const PUZZLE_LIFE_MS: u64 = 5 * 60_000;
 /// Seconds for which a seat that was left is remembered by its id: whoever comes again within it was inside.
 pub const LEFT_KEPT_S: u32 = 5 * 60;
-/// Milliseconds that a place must be old before it lets anybody in: a flood that never comes back gets nothing.
-pub const PLACE_AGE_MIN_MS: u64 = 1_000;
+/// Times that one right comes in again at once, and seconds for each time more: a ticket is won, played, asked for again with a
+/// range, and moved from one network to another and back. Beyond it, it is told to wait, and the seat stays where it is:
+/// else one good ticket, shown from everywhere, would begin a stream thousands of times a second.
+pub const AGAIN_AT_ONCE: u32 = 8;
+pub const AGAIN_EVERY_S: u32 = 5;
+/// Seconds inside below which a seat was held for a moment only: leaving it is no lost connection, earns its prefix no
+/// allowance, and a mark without a right is nothing to come back by. Longer than a flood that comes and goes can afford.
+pub const STAY_MIN_S: u32 = 10;
+/// Milliseconds that a place must be old before it lets anybody in: a flood that never comes back gets nothing. With the jitter
+/// of `POLL_MS_BUSY` who comes twice is inside within a second and a bit, also by a page without script, which counts seconds.
+pub const PLACE_AGE_MIN_MS: u64 = 800;
+/// Milliseconds over which those who come twice are spread, beyond that age.
+pub const POLL_MS_BUSY: u32 = 200;
 /// Milliseconds that a seat is held for a ticket not yet used. After it the seat is free again and the right remains.
 pub const SEAT_HELD_MS: u64 = 30_000;
 /// Seats held at once by one queue of a shell. Further ones are not held: their tickets are good, their seats free.
@@ -75,6 +86,8 @@ pub const COHORTS: usize = 64;
 pub const RACE_TRIES: usize = 64;
 /// Milliseconds: a step up the ladder is taken at once, a step down after this time of quiet.
 pub const CALM_DOWN_MS: u64 = 10_000;
+/// Times that one lost connection may be made good by who shows nothing: a browser that navigates to the sound itself asks twice.
+pub const RETURN_TRIES: u32 = 2;
 /// Listeners a door lets come back by their prefix's allowance at any time, and one more for every `RETURNS_PART` inside
 /// and for every `RETURNS_SHARE` admitted: else each seat that is left would go to the prefix that had it, past the line.
 pub const RETURNS_MIN: u32 = 4;
@@ -90,8 +103,25 @@ pub const LOSS_RETURN_S: u32 = 60;
 /// Seconds for which the seats of lost connections go to nobody else: players come again within some seconds, with jitter.
 /// After it the line has what is left.
 pub const LOSS_KEPT_S: u32 = 10;
+/// The same after a restart: all lost their connections at once, and players come again the later the longer they found nobody.
+pub const RESTART_KEPT_S: u32 = 30;
 /// In a storm one seat in so many, at least one and at most `RESUME_READY_MAX`, is kept for those who were inside: their players
-/// ask once, and the seat they left goes to the line within a tick. A space of fewer than `RESUME_READY_FROM` seats keeps none.
+/// ask once, and the seat they left goes to the line within a tick. A space of fewer than `RESUME_READY_FROM` seats keeps none
+/// that nobody had: of those that were left in the last three seconds it keeps one in `RESUME_READY_SMALL` of its seats.
 pub const RESUME_READY_PART: u32 = 100;
 pub const RESUME_READY_MAX: u32 = 64;
 pub const RESUME_READY_FROM: u32 = 100;
+pub const RESUME_READY_SMALL: u32 = 20;
+/// Joiners a second below which there is no rush, however few seats are left: three friends are none.
+pub const RUSH_MIN: f64 = 3.0;
+/// Of the seats that a space may take, the part that a calm door gives away within a tick, at least `CALM_BURST_MIN`: who comes
+/// beyond it comes twice, as in a busy one, which the door is from the next tick on. Else a flood that begins would have the
+/// seats of a second before anything is measured.
+pub const CALM_BURST_PART: u32 = 16;
+pub const CALM_BURST_MIN: u32 = 128;
+/// Seconds of its newest joiners' pace for which a space below its guarantee finds seats that nobody else may borrow.
+pub const GUARANTEE_AHEAD_S: f64 = 3.0;
+/// Of the seats that others might borrow, so many stay free while spaces below their guarantee are quiet, so that their first
+/// comers find some: one in `QUIET_KEPT_PART`, at least `QUIET_KEPT_MIN`, but never more than a tenth of all.
+pub const QUIET_KEPT_PART: u32 = 50;
+pub const QUIET_KEPT_MIN: u32 = 8;

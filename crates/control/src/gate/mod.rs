@@ -22,6 +22,7 @@
 //!    taken over. If no seat is free at this moment, it waits and keeps its place. (`Ask::Sound` with the place works too.)
 //! 6. The phone changes networks and its media element asks again with the ticket: `Enter`, `took_over` the old
 //!    connection, which the shell closes: its pass says [`Pass::is_taken_over`] and gives nothing back when dropped.
+//!    More than some times at once is too often: it waits (`TooOften`), and the seat stays with who had it last.
 //! 7. The connection breaks. For five minutes its ticket, or a resume ticket until it expires, enters by the resume lane.
 //!
 //! # Rights and seats
@@ -58,7 +59,7 @@ pub mod ticket;
 mod usher;
 pub mod verdict;
 
-pub use door::{Door, Hall};
+pub use door::{Door, DoorSnapshot, Hall};
 pub use keys::{BadKey, Key, KeyRing};
 pub use knock::Gate;
 pub use ladder::{LadderEvent, Step};

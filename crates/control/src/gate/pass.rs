@@ -8,7 +8,7 @@ use hustings_media::time::Now;
 
 use super::door::Door;
 use super::lanes::Lane;
-use super::limits::{HELD_MAX, SEAT_HELD_MS};
+use super::limits::{HELD_MAX, SEAT_HELD_MS, STAY_MIN_S};
 use super::prefix::Charge;
 use super::seats::SeatKey;
 
@@ -18,6 +18,12 @@ pub struct Pass {
     pub(crate) lane: Lane,
     pub(crate) key: Option<SeatKey>,
     pub(crate) charge: Charge,
+    /// The hall's second since which the right, or without one the connection, has been inside.
+    pub(crate) since: u32,
+    /// Came in by a right, not with nothing in hand.
+    pub(crate) proven: bool,
+    /// Held for a ticket that never came: nobody was inside.
+    pub(crate) unused: bool,
 }
 
 impl std::fmt::Debug for Pass {
@@ -51,8 +57,16 @@ impl Drop for Pass {
     fn drop(&mut self) {
         let hall = &self.door.hall;
         let second = hall.second.load(Relaxed);
-        let own = self.key.is_none_or(|key| hall.seats.leave(key, second));
+        let stayed = !self.unused && second.saturating_sub(self.since) >= STAY_MIN_S;
+        let visited = !stayed && !self.proven;
+        let own = self
+            .key
+            .is_none_or(|key| hall.seats.leave(key, second, visited));
         hall.prefixes.leave(&self.charge, !own);
+        if own && stayed {
+            hall.prefixes.lost(&self.charge);
+            self.door.lost.fetch_add(1, Relaxed);
+        }
         if own {
             self.door.lanes[self.lane as usize]
                 .inside
@@ -78,8 +92,10 @@ const LOOKED_AT: usize = 1_024;
 impl Held {
     /// Holds the seat; with `HELD_MAX` held the oldest goes early.
     pub fn hold(&mut self, pass: Pass, now: Now) {
-        if self.passes.len() >= HELD_MAX {
-            self.passes.pop_front();
+        if self.passes.len() >= HELD_MAX
+            && let Some((_, Some(mut oldest))) = self.passes.pop_front()
+        {
+            oldest.unused = true;
         }
         self.passes.push_back((now, Some(pass)));
     }
@@ -93,11 +109,14 @@ impl Held {
             }
         }
         let mut unused = 0;
-        while let Some((since, pass)) = self.passes.front() {
+        while let Some((since, pass)) = self.passes.front_mut() {
             if pass.is_some() && now.since(*since) < SEAT_HELD_MS * 1_000 {
                 break;
             }
-            unused += usize::from(pass.as_ref().is_some_and(|pass| !pass.is_taken_over()));
+            if let Some(pass) = pass {
+                pass.unused = true;
+                unused += usize::from(!pass.is_taken_over());
+            }
             self.passes.pop_front();
         }
         unused

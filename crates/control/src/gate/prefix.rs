@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::limits::SEATS_MAX;
+use super::limits::{RETURN_TRIES, SEATS_MAX};
 pub use super::salt::Salt;
 
 /// Where a knock comes from: /24 of IPv4; /64, /56 and /48 of IPv6. IPv4 in IPv6 counts as IPv4.
@@ -100,9 +100,24 @@ struct Cell {
     inside: AtomicU32,
     /// Of those, connections whose seat has been taken over by another of the same prefix and that are not closed yet.
     doubled: AtomicU32,
-    /// The most that were inside at once in this period and in the one before.
+    /// The most that were inside at once lately; sinks by half the way each period.
     peak: AtomicU32,
-    before: AtomicU32,
+    /// How often somebody may come back by the connections that were lost: those of this period below, of the one before above.
+    owed: AtomicU32,
+}
+
+/// Half of a cell's `owed`: more lost connections of one prefix in a period are not remembered.
+const OWED_MAX: u32 = u16::MAX as u32;
+
+fn owed(word: u32) -> u32 {
+    (word >> 16) + (word & OWED_MAX)
+}
+
+/// Takes off the older half first.
+fn pay(word: u32, times: u32) -> u32 {
+    let (old, new) = (word >> 16, word & OWED_MAX);
+    let rest = times.saturating_sub(old);
+    old.saturating_sub(times) << 16 | new.saturating_sub(rest)
 }
 
 /// Rows of counters. A stranger shares all four cells with others only where a quarter of the cells is in use, and then
@@ -181,6 +196,28 @@ impl Prefixes {
         }
     }
 
+    /// Who leaves was inside long enough: one of the prefix may come back for it.
+    pub(crate) fn lost(&self, charge: &Charge) {
+        for cell in self.cells(charge.coarse) {
+            // The closure always gives a word, here and below.
+            let _ = cell.owed.fetch_update(Relaxed, Relaxed, |word| {
+                let new = (word & OWED_MAX) + RETURN_TRIES;
+                Some(word & !OWED_MAX | new.min(OWED_MAX))
+            });
+        }
+    }
+
+    /// One has come back: with nothing in hand, which is a try, or by a right of its own, which makes the loss good.
+    pub(crate) fn came_back(&self, charge: &Charge, with_nothing: bool) {
+        let times = if with_nothing { 1 } else { RETURN_TRIES };
+        for cell in self.cells(charge.coarse) {
+            if cell.owed.load(Relaxed) > 0 {
+                let paid = |word| Some(pay(word, times));
+                let _ = cell.owed.fetch_update(Relaxed, Relaxed, paid);
+            }
+        }
+    }
+
     fn deeper(&self, charge: &Charge) -> impl Iterator<Item = &Cell> {
         let [fine, wide] = [charge.fine, charge.wide].map(|hash| self.cells(hash));
         fine.into_iter().chain(wide)
@@ -198,28 +235,41 @@ impl Prefixes {
                 || least(self.cells(charge.wide)) >= caps.wide)
     }
 
-    /// Whether fewer are inside now than were lately: one who shows nothing may come back.
+    /// Whether fewer are inside now than were lately, for a connection was lost that nobody has come back for: then one who
+    /// shows nothing may come back.
     pub(crate) fn may_come_back(&self, charge: &Charge) -> bool {
-        self.cells(charge.coarse).iter().all(|cell| {
-            let peak = cell.peak.load(Relaxed).max(cell.before.load(Relaxed));
-            cell.inside.load(Relaxed) < peak
-        })
+        // A stranger who shares one cell and came in by it shuts nobody out: one row in which somebody is missing is enough.
+        let missing = |cell: &&Cell| cell.inside.load(Relaxed) < cell.peak.load(Relaxed);
+        let cells = self.cells(charge.coarse);
+        cells.iter().all(|cell| cell.owed.load(Relaxed) > 0) && cells.iter().any(missing)
     }
 
-    /// Begins a new period. What was inside counts into it.
+    /// Begins a new period: what is owed lasts for one to two of them.
     pub(crate) fn turn(&self) {
         for cell in self.rows.iter().flatten() {
             cell.doubled.store(0, Relaxed);
-            let inside = cell.inside.load(Relaxed);
-            cell.before.store(cell.peak.swap(inside, Relaxed), Relaxed);
+            let (inside, peak) = (cell.inside.load(Relaxed), cell.peak.load(Relaxed));
+            if peak > inside {
+                // Upwards: who was the only one is not forgotten before what is owed is.
+                cell.peak
+                    .store(inside + (peak - inside).div_ceil(2), Relaxed);
+            }
+            if cell.owed.load(Relaxed) > 0 {
+                let older = |word: u32| Some(word << 16);
+                let _ = cell.owed.fetch_update(Relaxed, Relaxed, older);
+            }
         }
     }
 
     pub(crate) fn snapshot(&self) -> InsideSnapshot {
         let cells = self.rows.iter().zip(0_u8..).flat_map(|(row, at)| {
             let full = row.iter().zip(0_u32..).filter_map(move |(cell, index)| {
-                let peak = cell.peak.load(Relaxed).max(cell.before.load(Relaxed));
-                (peak > 0).then_some((at, index, peak))
+                // Who is inside now would be owed, were the node to end now.
+                let inside = cell.inside.load(Relaxed);
+                let own = inside.saturating_sub(cell.doubled.load(Relaxed));
+                let lost = owed(cell.owed.load(Relaxed)).div_ceil(RETURN_TRIES);
+                let all = own.saturating_add(lost).min(SEATS_MAX);
+                (all > 0).then_some((at, index, all))
             });
             full.collect::<Vec<_>>()
         });
@@ -234,10 +284,12 @@ impl Prefixes {
         if snapshot.width != self.mask + 1 {
             return false;
         }
-        for (row, index, peak) in &snapshot.cells {
+        for (row, index, inside) in &snapshot.cells {
             let row = self.rows.get(usize::from(*row));
             if let Some(cell) = row.and_then(|row| row.get(*index as usize)) {
-                cell.peak.fetch_max((*peak).min(SEATS_MAX), Relaxed);
+                cell.peak.fetch_max((*inside).min(SEATS_MAX), Relaxed);
+                let owed = inside.saturating_mul(RETURN_TRIES).min(OWED_MAX);
+                cell.owed.fetch_max(owed, Relaxed);
             }
         }
         true
@@ -284,14 +336,43 @@ mod tests {
         }
         assert!(!prefixes.may_come_back(&charge));
         prefixes.leave(&charge, false);
+        assert!(!prefixes.may_come_back(&charge), "it was no loss");
+        prefixes.lost(&charge);
         assert!(prefixes.may_come_back(&charge));
         prefixes.enter(&charge, false);
+        prefixes.came_back(&charge, true);
         assert!(!prefixes.may_come_back(&charge), "as many as were inside");
         prefixes.leave(&charge, false);
         prefixes.turn();
-        assert!(prefixes.may_come_back(&charge), "one period later");
+        assert!(prefixes.may_come_back(&charge), "one period later, again");
         prefixes.turn();
         assert!(!prefixes.may_come_back(&charge), "two periods later");
+    }
+
+    #[test]
+    fn a_loss_is_made_good_once() {
+        let prefixes = Prefixes::new(100);
+        let charge = Charge::new(Prefix::v4([10, 0, 0, 1]), 1, &SALT);
+        let lose = || {
+            prefixes.enter(&charge, false);
+            prefixes.leave(&charge, false);
+            prefixes.lost(&charge);
+        };
+        lose();
+        for _ in 0..RETURN_TRIES {
+            assert!(prefixes.may_come_back(&charge));
+            prefixes.enter(&charge, false);
+            prefixes.came_back(&charge, true);
+            prefixes.leave(&charge, false);
+        }
+        assert!(!prefixes.may_come_back(&charge), "after so many tries");
+        lose();
+        prefixes.came_back(&charge, false);
+        assert!(!prefixes.may_come_back(&charge), "by a right of its own");
+        (0..100_000).for_each(|_| prefixes.lost(&charge));
+        prefixes.turn();
+        prefixes.came_back(&charge, false);
+        assert!(prefixes.may_come_back(&charge), "nothing runs over");
     }
 
     #[test]
@@ -304,6 +385,7 @@ mod tests {
         assert!(after.restore(&serde_json::from_str(&text).unwrap()));
         assert!(after.may_come_back(&charge));
         after.enter(&charge, false);
+        after.came_back(&charge, true);
         assert!(!after.may_come_back(&charge));
         assert!(!Prefixes::new(10_000).restore(&before.snapshot()));
         let other = Charge::new(Prefix::v4([10, 0, 0, 1]), 2, &SALT);

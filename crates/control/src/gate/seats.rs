@@ -1,5 +1,6 @@
 //! The seat table: which rights have a seat, so that one right has one. Lock-free: a slot is one word that says whose seat it
-//! is, in which lane, and which of the connections that have had it is the present one.
+//! is, in which lane, and which of the connections that have had it is the present one. Beside it stands a second word: since
+//! when this right has been inside, and how often it came in again.
 
 use std::sync::atomic::{
     AtomicU32, AtomicU64,
@@ -7,7 +8,7 @@ use std::sync::atomic::{
 };
 
 use super::lanes::Lane;
-use super::limits::{LEFT_KEPT_S, RACE_TRIES, SEATS_MAX};
+use super::limits::{AGAIN_AT_ONCE, AGAIN_EVERY_S, LEFT_KEPT_S, RACE_TRIES, SEATS_MAX};
 
 /// What a seat is bound to: the id of a token, or of what a listener calls itself. Drawn by the server or hashed by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,8 @@ const FREE: u64 = 0;
 const CLAIMED: u64 = 1;
 /// Nobody sits there; the rest is the second in which it was left.
 const LEFT: u64 = 2;
+/// The same, but who left showed no right and stayed for a moment only: nothing to come back by.
+const VISITED: u64 = 3;
 /// Somebody sits there, in lane `state - LIVE`; the rest is the connection's generation.
 const LIVE: u64 = 4;
 
@@ -38,18 +41,21 @@ pub(crate) enum Found {
     Live(Lane),
     /// Left no longer ago than `LEFT_KEPT_S`.
     Left,
+    /// The same, but was there for a moment only and had shown no right.
+    Visited,
     Nobody,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// The right has a seat now that it had not before.
-    Sits(SeatKey),
+    /// The right has a seat now that it had not before. It counts as inside since this second.
+    Sits { key: SeatKey, since: u32 },
     /// The seat was another connection's with the same right, in this lane.
     TookOver {
         key: SeatKey,
         from: SeatKey,
         lane: Lane,
+        since: u32,
     },
     /// All slots it may be in are others', or the race with another connection was not settled.
     Crowded,
@@ -57,6 +63,8 @@ pub(crate) enum Claim {
 
 pub(crate) struct Seats {
     slots: Box<[AtomicU64]>,
+    /// The second since which the slot's right has been inside, and the one until which its comings are paid for.
+    stays: Box<[AtomicU64]>,
     lines: u64,
     generation: AtomicU32,
 }
@@ -67,10 +75,14 @@ impl Seats {
         // LEFT_KEPT_S, and then resume tickets and the prefix's allowance are the way back.
         let slots = u64::from(seats.min(SEATS_MAX)) * 4;
         let lines = slots.div_ceil(LINE as u64).next_power_of_two().max(512);
+        let words = || {
+            (0..lines * LINE as u64)
+                .map(|_| AtomicU64::new(0))
+                .collect()
+        };
         Self {
-            slots: (0..lines * LINE as u64)
-                .map(|_| AtomicU64::new(FREE))
-                .collect(),
+            slots: words(),
+            stays: words(),
             lines,
             generation: AtomicU32::new(0),
         }
@@ -86,6 +98,7 @@ impl Seats {
             }
             match state(word) {
                 LEFT if !forgotten(word, second) => found = Found::Left,
+                VISITED if !forgotten(word, second) => found = Found::Visited,
                 LIVE.. => return lane(word).map_or(Found::Nobody, Found::Live),
                 _ => {}
             }
@@ -93,8 +106,23 @@ impl Seats {
         found
     }
 
+    /// Seconds until the right with this salted hash may come in again: 0 at first, and as long as it comes no more often than
+    /// `AGAIN_AT_ONCE` times and then once in `AGAIN_EVERY_S`. Only for who has a seat or had one.
+    pub(crate) fn again_in(&self, hash: u64, second: u32) -> u32 {
+        let paid = self
+            .candidates(hash)
+            .filter(|slot| {
+                let word = self.slots[*slot].load(Acquire);
+                tag(word) == tag_of(hash) && state(word) >= LEFT
+            })
+            .map(|slot| self.stays[slot].load(Relaxed) as u32)
+            .max();
+        let ahead = paid.unwrap_or(0).saturating_sub(second);
+        ahead.saturating_sub((AGAIN_AT_ONCE - 1) * AGAIN_EVERY_S)
+    }
+
     /// Takes over the seat if the right has one, else does nothing.
-    pub(crate) fn take_over(&self, hash: u64) -> Option<Claim> {
+    pub(crate) fn take_over(&self, hash: u64, second: u32) -> Option<Claim> {
         for _ in 0..RACE_TRIES {
             let (slot, word) = self.live(hash)?;
             let generation = self.next();
@@ -103,6 +131,7 @@ impl Seats {
                 .compare_exchange(word, taken, AcqRel, Relaxed)
                 .is_ok()
             {
+                let since = self.came_again(slot, second);
                 let slot = slot as u32;
                 return Some(Claim::TookOver {
                     key: SeatKey { slot, generation },
@@ -111,6 +140,7 @@ impl Seats {
                         generation: (word & REST) as u32,
                     },
                     lane: lane(word)?,
+                    since,
                 });
             }
         }
@@ -120,7 +150,7 @@ impl Seats {
     /// Gives the right a seat, or takes over the one it got from another core in the meantime.
     pub(crate) fn claim(&self, hash: u64, lane: Lane, second: u32) -> Claim {
         for _ in 0..RACE_TRIES {
-            if let Some(taken) = self.take_over(hash) {
+            if let Some(taken) = self.take_over(hash, second) {
                 return taken;
             }
             let Some((slot, seen)) = self.vacant(hash, second) else {
@@ -136,32 +166,64 @@ impl Seats {
             }
             // Another core may have claimed another slot for the same right meanwhile: nobody settles while a rival stands.
             if self.rival(hash, slot) {
-                // A mark of one who left may be lost here.
-                let _ = self.slots[slot].compare_exchange(claimed, FREE, AcqRel, Relaxed);
+                // What was there stands again: whoever left has not come back yet.
+                let _ = self.slots[slot].compare_exchange(claimed, seen, AcqRel, Relaxed);
                 continue;
             }
+            let since = self.sits(slot, seen, hash, second);
             let live = word(LIVE + lane as u64, hash, generation);
             if self.slots[slot]
                 .compare_exchange(claimed, live, AcqRel, Relaxed)
                 .is_ok()
             {
-                return Claim::Sits(SeatKey {
-                    slot: slot as u32,
-                    generation,
-                });
+                let slot = slot as u32;
+                let key = SeatKey { slot, generation };
+                return Claim::Sits { key, since };
             }
         }
         Claim::Crowded
     }
 
+    /// What the slot remembers of its right from now on. Only who has claimed it calls this.
+    fn sits(&self, slot: usize, seen: u64, hash: u64, second: u32) -> u32 {
+        let known = state(seen) != FREE && tag(seen) == tag_of(hash) && !forgotten(seen, second);
+        if known && state(seen) == LEFT {
+            return self.came_again(slot, second);
+        }
+        let paid = if known {
+            paid_after(self.stays[slot].load(Relaxed) as u32, second)
+        } else {
+            second
+        };
+        let stay = u64::from(second) << 32 | u64::from(paid);
+        self.stays[slot].store(stay, Relaxed);
+        second
+    }
+
+    /// Counts that the right came in again; gives the second since which it has been inside.
+    fn came_again(&self, slot: usize, second: u32) -> u32 {
+        let stay = &self.stays[slot];
+        let again = |stay: u64| {
+            let paid = paid_after(stay as u32, second);
+            Some(stay & !u64::from(u32::MAX) | u64::from(paid))
+        };
+        // The closure always gives a word.
+        let before = stay
+            .fetch_update(Relaxed, Relaxed, again)
+            .unwrap_or_default();
+        (before >> 32) as u32
+    }
+
     /// Gives the seat back if it still is this connection's. False if it was taken over: then it is another's to give.
-    pub(crate) fn leave(&self, key: SeatKey, second: u32) -> bool {
+    /// `visited`: it was there for a moment only and had shown no right.
+    pub(crate) fn leave(&self, key: SeatKey, second: u32, visited: bool) -> bool {
         let slot = &self.slots[key.slot as usize];
         let seen = slot.load(Acquire);
         if state(seen) < LIVE || seen & REST != u64::from(key.generation) {
             return false;
         }
-        let left = seen & (0xffff_ffff << REST_BITS) | LEFT << 61 | u64::from(second) & REST;
+        let state = if visited { VISITED } else { LEFT };
+        let left = seen & (0xffff_ffff << REST_BITS) | state << 61 | u64::from(second) & REST;
         slot.compare_exchange(seen, left, AcqRel, Relaxed).is_ok()
     }
 
@@ -187,8 +249,9 @@ impl Seats {
         for (at, slot) in self.candidates(hash).enumerate() {
             let word = self.slots[slot].load(Acquire);
             let rank = match state(word) {
-                LEFT if tag(word) == tag_of(hash) => 0,
+                LEFT | VISITED if tag(word) == tag_of(hash) => 0,
                 FREE => 1 + LINE as u64 - free[at / LINE],
+                VISITED => 2 + LINE as u64,
                 LEFT => 100 + REST - age(word, second),
                 _ => continue,
             };
@@ -255,6 +318,11 @@ fn forgotten(word: u64, second: u32) -> bool {
     age(word, second) > u64::from(LEFT_KEPT_S)
 }
 
+/// Until when comings are paid for, with one more.
+fn paid_after(paid: u32, second: u32) -> u32 {
+    paid.max(second).saturating_add(AGAIN_EVERY_S)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::prefix::Salt;
@@ -265,24 +333,30 @@ mod tests {
     #[test]
     fn one_right_has_one_seat_and_the_last_connection_has_it() {
         let (seats, hash) = (Seats::new(100), SALT.hash(1, 1));
-        let Claim::Sits(first) = seats.claim(hash, Lane::Free, 10) else {
+        let Claim::Sits { key: first, .. } = seats.claim(hash, Lane::Free, 10) else {
             panic!()
         };
         assert_eq!(seats.find(hash, 10), Found::Live(Lane::Free));
-        let Claim::TookOver { key, from, lane } = seats.claim(hash, Lane::Resume, 11) else {
+        let Claim::TookOver {
+            key,
+            from,
+            lane,
+            since,
+        } = seats.claim(hash, Lane::Resume, 11)
+        else {
             panic!()
         };
-        assert_eq!((from, lane), (first, Lane::Free));
+        assert_eq!((from, lane, since), (first, Lane::Free, 10));
         assert!(seats.is_taken_over(first) && !seats.is_taken_over(key));
-        assert!(!seats.leave(first, 12), "it is another's to give");
-        assert!(seats.leave(key, 12));
-        assert!(!seats.leave(key, 12), "once");
+        assert!(!seats.leave(first, 12, false), "it is another's to give");
+        assert!(seats.leave(key, 12, false));
+        assert!(!seats.leave(key, 12, false), "once");
         assert_eq!(seats.find(hash, 12 + LEFT_KEPT_S), Found::Left);
         assert_eq!(seats.find(hash, 13 + LEFT_KEPT_S), Found::Nobody);
-        assert!(seats.take_over(hash).is_none());
+        assert!(seats.take_over(hash, 13).is_none());
         assert!(matches!(
             seats.claim(hash, Lane::Resume, 14),
-            Claim::Sits(_)
+            Claim::Sits { .. }
         ));
     }
 
@@ -291,7 +365,7 @@ mod tests {
         let seats = Seats::new(40_000);
         for id in 0..40_000 {
             let claim = seats.claim(SALT.hash(id, 0), Lane::Free, 0);
-            assert!(matches!(claim, Claim::Sits(_)), "{id}: {claim:?}");
+            assert!(matches!(claim, Claim::Sits { .. }), "{id}: {claim:?}");
         }
         assert!((0..40_000).all(|id| seats.find(SALT.hash(id, 0), 0) == Found::Live(Lane::Free)));
         let strangers =
@@ -305,12 +379,66 @@ mod tests {
         for round in 0..40_u32 {
             for id in 0..1_000 {
                 let hash = SALT.hash(id, u64::from(round));
-                let Claim::Sits(key) = seats.claim(hash, Lane::Free, round) else {
+                let Claim::Sits { key, .. } = seats.claim(hash, Lane::Free, round) else {
                     panic!("{round} {id}")
                 };
-                assert!(seats.leave(key, round));
+                assert!(seats.leave(key, round, false));
             }
         }
+    }
+
+    #[test]
+    fn a_right_comes_in_again_some_times_at_once_and_then_now_and_then() {
+        let (seats, hash, other) = (Seats::new(100), SALT.hash(1, 1), SALT.hash(2, 1));
+        let come = |hash: u64, second: u32| {
+            let may = seats.again_in(hash, second) == 0;
+            match may.then(|| seats.claim(hash, Lane::Free, second)) {
+                Some(Claim::Sits { key, .. } | Claim::TookOver { key, .. }) => Some(key),
+                _ => None,
+            }
+        };
+        // Whether the seat is left in between or taken over.
+        for leaves in [false, true] {
+            let from = 1_000 + 1_000 * u32::from(leaves);
+            let mut came = 0;
+            for _ in 0..10_000 {
+                let key = come(hash, from);
+                came += u32::from(key.is_some());
+                if let Some(key) = key.filter(|_| leaves) {
+                    assert!(seats.leave(key, from, false));
+                }
+            }
+            // The very first time it had no seat before.
+            assert_eq!(came, AGAIN_AT_ONCE + u32::from(!leaves), "at once");
+            assert_eq!(seats.again_in(hash, from), AGAIN_EVERY_S);
+            let later = (from..from + 100).filter(|second| come(hash, *second).is_some());
+            assert_eq!(
+                later.count() as u32,
+                99 / AGAIN_EVERY_S,
+                "then now and then"
+            );
+        }
+        assert!(come(other, 2_100).is_some(), "another's is another's");
+    }
+
+    #[test]
+    fn who_was_there_for_a_moment_without_a_right_is_known_and_was_not_inside() {
+        let (seats, hash) = (Seats::new(100), SALT.hash(1, 1));
+        let Claim::Sits { key, since } = seats.claim(hash, Lane::Free, 10) else {
+            panic!()
+        };
+        assert_eq!(since, 10);
+        assert!(seats.leave(key, 12, true));
+        assert_eq!(seats.find(hash, 12), Found::Visited);
+        let Claim::Sits { key, since } = seats.claim(hash, Lane::Free, 20) else {
+            panic!()
+        };
+        assert_eq!(since, 20, "its stay begins anew");
+        assert!(seats.leave(key, 40, false));
+        let Claim::Sits { since, .. } = seats.claim(hash, Lane::Free, 41) else {
+            panic!()
+        };
+        assert_eq!(since, 20, "who was inside goes on being inside");
     }
 
     /// Real cores race: at any moment one connection has the seat, and it is given back once.
@@ -336,14 +464,14 @@ mod tests {
         let (mut sat, mut gave) = (0, 0);
         for _ in 0..20 {
             let key = match seats.claim(hash, Lane::Free, 1) {
-                Claim::Sits(key) => {
+                Claim::Sits { key, .. } => {
                     sat += 1;
                     key
                 }
                 Claim::TookOver { key, .. } => key,
                 Claim::Crowded => continue,
             };
-            gave += i32::from(seats.leave(key, 1));
+            gave += i32::from(seats.leave(key, 1, false));
         }
         (sat, gave)
     }

@@ -9,7 +9,7 @@ use hustings_media::time::Now;
 use super::booked::Booked;
 use super::door::{Door, Hall};
 use super::ladder::{Ladder, LadderEvent};
-use super::limits::{DOORS_MAX, PEAK_PERIOD_MS, SPENT_PERIOD_MS};
+use super::limits::{DOORS_MAX, PEAK_PERIOD_MS, QUIET_KEPT_MIN, QUIET_KEPT_PART, SPENT_PERIOD_MS};
 use super::load::{Load, Resource};
 use super::mode::ModeEvent;
 use super::settings::{BadSettings, check_guarantee};
@@ -19,8 +19,6 @@ use crate::ids::SpaceId;
 
 /// Milliseconds between two adjustments of the puzzles.
 const COHORTS_EVERY_MS: u64 = 5_000;
-/// Part of the seats that is kept from borrowers while spaces below their guarantee are quiet, so that their first comers find some.
-const KEPT_PART: u32 = 50;
 
 pub struct Usher {
     hall: Arc<Hall>,
@@ -197,13 +195,16 @@ impl Usher {
             let below = booked.below(scale);
             match (booked.wants(), below) {
                 (true, 0) => borrowers += u32::from(booked.door.inside() < booked.limit),
-                (true, _) => owed = owed.saturating_add(below),
+                (true, _) => {
+                    let soon = booked.soon(below);
+                    owed = owed.saturating_add(soon);
+                    quiet = quiet.saturating_add(below - soon);
+                }
                 (false, _) => quiet = quiet.saturating_add(below),
             }
         }
-        let spare = free
-            .saturating_sub(owed)
-            .saturating_sub(quiet.min(capacity / KEPT_PART));
+        let kept = (capacity / QUIET_KEPT_PART).max(QUIET_KEPT_MIN.min(capacity / 10));
+        let spare = free.saturating_sub(owed).saturating_sub(quiet.min(kept));
         for booked in self.doors.iter_mut().flatten() {
             let taken = booked.door.inside();
             let wants = booked.wants();

@@ -96,9 +96,11 @@ pub enum Cause {
     PrefixShare,
     /// The node has no files, memory or time for one more.
     NodeFull,
+    /// The same right came in again and again, more often than anybody moves. Its seat stays with who has it.
+    TooOften,
 }
 
-pub const CAUSES: usize = 6;
+pub const CAUSES: usize = 7;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Puzzle {
@@ -179,6 +181,7 @@ impl Cause {
         Self::NoSeat,
         Self::PrefixShare,
         Self::NodeFull,
+        Self::TooOften,
     ];
 
     pub fn name(self) -> &'static str {
@@ -189,6 +192,7 @@ impl Cause {
             "no_seat",
             "prefix_share",
             "node_full",
+            "too_often",
         ][self as usize]
     }
 }

@@ -267,7 +267,7 @@ impl World {
             };
             let times = self.times();
             let ticket = self.gates[0].resume_ticket(&knock, times);
-            assert!(ticket.is_some(), "{} is inside", mark);
+            assert!(ticket.is_some(), "{mark} is inside");
             self.people[at].resume = ticket.map(|ticket| ticket.as_bytes().to_vec());
         }
         if self.millis >= self.people[at].until {
@@ -583,6 +583,7 @@ impl World {
             Cause::NotYourTurn,
             Cause::NoSeat,
             Cause::PrefixShare,
+            Cause::TooOften,
         ] {
             named.insert(cause.name(), sum.waiting[cause as usize]);
         }

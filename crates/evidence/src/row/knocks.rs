@@ -29,7 +29,7 @@ parts! {
         pub seated: u32,
         /// knocks that took over the seat which the same right had
         pub took_over: u32,
-        /// knocks told to wait, by cause (`open`, `no_right`, `not_your_turn`, `no_seat`, `prefix_share`, `node_full`)
+        /// knocks told to wait, by cause (`open`, `no_right`, `not_your_turn`, `no_seat`, `prefix_share`, `node_full`, `too_often`)
         pub waiting: Counts<Cause, CAUSES>,
         /// knocks that were given a puzzle
         pub proving: u32,

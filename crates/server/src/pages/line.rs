@@ -114,10 +114,11 @@ fn show(handle: &SpaceHandle, state: &LineState, now: UnixMillis) -> Response {
     let (heading, title, again) = match state {
         LineState::Open | LineState::Turn { .. } => ("Your turn.", "Your turn".to_owned(), None),
         LineState::Waiting { waiting, place } => {
-            let seconds = waiting
-                .poll_ms
-                .div_ceil(1_000)
-                .clamp(REFRESH_S_MIN, REFRESH_S_MAX);
+            let seconds = match waiting.poll_ms {
+                // A busy door only asks to come twice.
+                0..=1_000 => 1,
+                ms => ms.div_ceil(1_000).clamp(REFRESH_S_MIN, REFRESH_S_MAX),
+            };
             let title = match waiting.wait {
                 Estimate::Between(..) => format!(
                     "You are in line, place {}",

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use hustings_control::gate::line::LineSnapshot;
 use hustings_control::gate::prefix::InsideSnapshot;
-use hustings_control::gate::{Door, DoorEpoch, Hall};
+use hustings_control::gate::{Door, DoorEpoch, DoorSnapshot, Hall};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use tokio::sync::oneshot;
 
@@ -28,7 +27,7 @@ pub(super) struct Kept {
     at: UnixMillis,
     inside: InsideSnapshot,
     epochs: BTreeMap<SpaceId, DoorEpoch>,
-    lines: BTreeMap<SpaceId, LineSnapshot>,
+    lines: BTreeMap<SpaceId, DoorSnapshot>,
     wishes: BTreeMap<SpaceId, DoorWish>,
 }
 
@@ -41,11 +40,11 @@ impl Kept {
         }
     }
 
-    pub(super) fn restore_line(&self, door: &Door, clock: &crate::clock::Clock) {
+    pub(super) fn restore_door(&self, door: &Door, clock: &crate::clock::Clock) {
         if let Some(line) = self.lines.get(door.space())
             && self.epochs.get(door.space()) == Some(&door.epoch())
         {
-            door.restore_line(line, times(clock));
+            door.restore(line, times(clock));
         }
     }
 
@@ -132,13 +131,15 @@ impl Keeper {
     fn write(&mut self, entrance: &Entrance) -> anyhow::Result<()> {
         let times = times(&entrance.clock);
         let doors = entrance.doors();
-        let lines = doors.iter().filter(|door| door.line().0 > 0);
+        let lines = doors
+            .iter()
+            .filter(|door| door.line().0 > 0 || door.inside() > 0);
         let kept = Kept {
             at: times.wall,
             inside: entrance.hall.inside_snapshot(),
             epochs: lock(&entrance.epochs).clone().into_iter().collect(),
             lines: lines
-                .map(|door| (door.space().clone(), door.line_snapshot(times)))
+                .map(|door| (door.space().clone(), door.snapshot(times)))
                 .collect(),
             wishes: lock(&entrance.wishes).clone().into_iter().collect(),
         };

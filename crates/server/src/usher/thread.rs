@@ -252,7 +252,7 @@ impl Booth {
                 return false;
             }
         };
-        self.kept.restore_line(&door, &self.clock);
+        self.kept.restore_door(&door, &self.clock);
         let told = (Some(0.0), None, false);
         let opened = Opened {
             handle: Arc::clone(handle),
