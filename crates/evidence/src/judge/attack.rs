@@ -77,8 +77,7 @@ fn replayed(seen: &Seen<'_>, case: &mut Case) {
     for (at, second) in seen.course.known() {
         // Who fell out comes again with what it has, sometimes twice.
         if !seen.is_after_a_fall(at) {
-            let taken = u64::from(second.knocks.took_over);
-            each[at] = taken + second.turned_away(&REPLAYED) + second.strays;
+            each[at] = second.replaced + second.turned_away(&REPLAYED) + second.strays;
         }
     }
     let replayed = Series::of(&each);
@@ -106,19 +105,14 @@ fn replayed(seen: &Seen<'_>, case: &mut Case) {
 
 fn bare(seen: &Seen<'_>, case: &mut Case) {
     let bare = seen.course.series(bare_knocks);
-    let came: u64 = seen.total(Second::newly_entered);
-    let stands = seen.in_line.last().copied().unwrap_or(0);
+    let (pages, came) = (seen.total(|second| second.pages), seen.places.1);
     let unused = unused(seen);
-    // Places that nobody uses are the flood's own.
-    let people = if unused.is_some() {
-        came
-    } else {
-        came + stands
-    };
-    let each = bare.total() as f64 / people.max(1) as f64;
-    if (bare.total() as f64) >= t::BARE_LEAST && each >= t::BARE_EACH {
+    // Where caches send the pages, only places that nobody uses tell a flood from people who ask again.
+    let told = pages * 2 >= came || unused.is_some();
+    let each = bare.total() as f64 / pages.max(came).max(1) as f64;
+    if told && (bare.total() as f64) >= t::BARE_LEAST && each >= t::BARE_EACH {
         let words = format!(
-            "{} knocks showed nothing and got no further, {} for each who came in or stands in line.",
+            "{} knocks showed nothing and got no further, {} for each page that was sent or each who came in.",
             number(bare.total()),
             rate(each)
         );
@@ -137,13 +131,7 @@ fn bare(seen: &Seen<'_>, case: &mut Case) {
 
 /// Knocks that showed nothing of worth and were told so.
 fn bare_knocks(second: &Second) -> u64 {
-    let waiting = &second.knocks.waiting;
-    let causes = [Cause::NoRight, Cause::PrefixShare];
-    let told: u64 = causes
-        .iter()
-        .map(|cause| u64::from(waiting.of(*cause)))
-        .sum();
-    told + u64::from(second.knocks.proving)
+    u64::from(second.knocks.waiting.of(Cause::NoRight)) + u64::from(second.knocks.proving)
 }
 
 fn slow(seen: &Seen<'_>, case: &mut Case) {

@@ -67,43 +67,39 @@ fn came_at_once(seen: &Seen<'_>, surge: &Surge, case: &mut Case) {
 
 fn stood_in_line(seen: &Seen<'_>, case: &mut Case) {
     let Some((from, to)) = seen.line else { return };
-    let standing = seen.in_line[from..=to]
-        .iter()
-        .filter(|waiting| **waiting > 0)
-        .count();
-    let entered = seen
-        .course
+    let course = &seen.course;
+    let entered = course
         .series(|second| second.newly_entered())
         .sum(from, to + 1);
-    if (standing as f64) < t::LINE_SECONDS || (entered as f64) < t::KNOWN_LEAST {
-        return;
-    }
     // Against the most seats of the evening: what a change of ours took is no crowd's doing.
-    let seats = seen
-        .course
+    let seats = course
         .known()
         .map(|(_, second)| second.open_seats())
         .max()
         .unwrap_or(0);
-    let wanted = (from..=to)
-        .map(|at| seen.in_line[at] + seen.inside[at])
-        .max()
-        .unwrap_or(0);
-    if share(wanted, seats) < t::OVERFULL_FROM {
+    let full = course
+        .known()
+        .filter(|(at, second)| {
+            (from..=to).contains(at)
+                && share(second.inside, seats) >= t::OVERFULL_FROM
+                && !seen.is_after_a_fall(*at)
+        })
+        .count();
+    if (full as f64) < t::LINE_SECONDS || (entered as f64) < t::KNOWN_LEAST {
         return;
     }
     let most = seen.in_line[from..=to].iter().max().copied().unwrap_or(0);
     let words = format!(
-        "From {} to {} people stood in line, {} at most, and {} came in meanwhile. At most {} wanted in at once, and there were never more than {} seats.",
-        clock(seen.course.at(from)),
-        clock(seen.course.at(to)),
+        "Between {} and {} people were told to wait for a seat, for {} of it with nearly all {} seats taken. At most {} waited at once, and {} came in meanwhile.",
+        clock(course.at(from)),
+        clock(course.at(to)),
+        duration(full as u64),
+        number(seats),
         number(most),
-        number(entered),
-        number(wanted),
-        number(seats)
+        number(entered)
     );
-    case.add(r::OVERFULL, Some(seen.course.at(from)), words);
-    case.spans(seen.course.at(from), seen.course.at(to));
+    case.add(r::OVERFULL, Some(course.at(from)), words);
+    case.spans(course.at(from), course.at(to));
 }
 
 /// What became of those who came in, and of those who were called.
@@ -131,14 +127,6 @@ fn behaved(seen: &Seen<'_>, case: &mut Case) {
             );
         }
     }
-    if let Some((came, called)) = unused(seen) {
-        let words = format!(
-            "Of {} places called, {} people came in.",
-            number(called),
-            number(came)
-        );
-        case.add(r::NEVER_CAME, None, words);
-    }
 }
 
 fn where_from(seen: &Seen<'_>, case: &mut Case) {
@@ -164,25 +152,18 @@ pub(super) fn stayed(seen: &Seen<'_>) -> (u64, u64) {
         stayed += second.stayed_10s;
         // A fall takes newcomers too.
         if !seen.is_after_a_fall(at) && !seen.is_after_a_fall(at + 2) {
-            gone += second.gone_early;
+            // Whose right came in elsewhere did not go by himself.
+            gone += second.gone_early.saturating_sub(second.replaced);
         }
     }
     (stayed, gone)
 }
 
-/// Places called, and how many came in meanwhile, when that is next to nobody.
+/// Places called, and how many came in, when those are next to nobody.
 pub(super) fn unused(seen: &Seen<'_>) -> Option<(u64, u64)> {
-    let (mut called, mut came, mut before) = (0_u64, 0_u64, None);
-    for (_, second) in seen.course.known() {
-        let more = before.map_or(0, |before| second.called.saturating_sub(before));
-        called += more.min(1_000_000_000);
-        if second.step as u8 > 0 || second.in_line > 0 || more > 0 {
-            came += second.newly_entered();
-        }
-        before = Some(second.called);
-    }
+    let (called, came) = seen.places;
     let few = share(came, called) < t::CALLED_CAME;
-    (called as f64 >= t::KNOWN_LEAST && few).then_some((came, called))
+    (called as f64 >= t::BARE_LEAST && few).then_some((came, called))
 }
 
 /// The busiest network's share and the evenness, over the seconds in which most came, by knocks. None: too few to tell.

@@ -23,19 +23,18 @@ macro_rules! rules {
 }
 
 rules! {
-    SURGE = "surge", FlashCrowd, 3, "newcomers came `SURGE_FACTOR` times as fast as is usual for the evening, and `SURGE_RATE` and `SURGE_PEOPLE` at least";
-    OVERFULL = "more-than-seats", FlashCrowd, 3, "for `LINE_SECONDS` people stood in line and came in from it, and those inside and in line together were `OVERFULL_FROM` of the most seats that there were all evening";
+    SURGE = "surge", FlashCrowd, 3, "newcomers (pages sent) came `SURGE_FACTOR` times as fast as is usual for the evening, and `SURGE_RATE` and `SURGE_PEOPLE` at least";
+    OVERFULL = "more-than-seats", FlashCrowd, 3, "for `LINE_SECONDS` people were told to wait while `OVERFULL_FROM` of the most seats that there were all evening were taken, and others came in";
     SPREAD = "from-everywhere", FlashCrowd, 1, "the busiest network had less than `TOP_NETWORK` of the knocks, and they were spread by `SPREAD_LEAST` of what is possible";
     STAYED = "they-stayed", FlashCrowd, 2, "`STAYED_LEAST` of those who came in were there after ten seconds";
     ANNOUNCED = "at-the-announced-time", FlashCrowd, 1, "the surge came within `ANNOUNCED_NEAR` of the doors' opening or the start";
     NOT_STAYED = "they-did-not-stay", FlashCrowd, -5, "`UNLIKE_LEAST` and more of those who came in were gone before ten seconds";
-    NEVER_CAME = "called-and-never-came", FlashCrowd, -4, "of the places called, less than `CALLED_CAME` became listeners";
     ONE_NETWORK = "from-one-network", FlashCrowd, -1, "one network had `TOP_NETWORK` and more of the knocks";
     CAME_BEFORE = "they-had-been-inside", FlashCrowd, -3, "half of those who came in during the surge had been inside before";
 
     FORGED = "forged-rights", Attack, 5, "`FORGED_LEAST` knocks and `FORGED_SHARE` of all showed rights that nobody gave";
-    REPLAYED = "replayed-rights", Attack, 5, "one right came in more often than people move between networks: `REPLAY_LEAST` in a minute, and `REPLAY_SHARE` of those inside, took over a seat, came twice at once, were spent, or were meant for another space";
-    BARE = "bare-knocks", Attack, 4, "`BARE_LEAST` knocks that showed nothing, and `BARE_EACH` of them for each who came in or took a place";
+    REPLAYED = "replayed-rights", Attack, 5, "one right came in more often than people move between networks: `REPLAY_LEAST` knocks in a minute, and `REPLAY_SHARE` of those inside, pushed out who had the seat, came twice at once, were spent, or were meant for another space";
+    BARE = "bare-knocks", Attack, 4, "`BARE_LEAST` knocks that showed nothing, and `BARE_EACH` of them for each page that was sent, or for each who came in if those were more";
     SLOW = "slow-heads", Attack, 5, "`SLOW_LEAST` connections said nothing or spoke too slowly, and `SLOW_SHARE` of all connections";
     NOT_LISTENING = "come-in-and-do-not-listen", Attack, 4, "`UNLIKE_LEAST` and more of those who came in were gone before ten seconds";
     PLACES_UNUSED = "places-taken-and-not-used", Attack, 3, "of the places called, less than `CALLED_CAME` became listeners";
@@ -44,7 +43,7 @@ rules! {
     FEW_NETWORKS = "from-few-networks", Attack, 1, "one network had `TOP_NETWORK` and more of the knocks";
     NOBODY_HOSTILE = "nothing-hostile", Attack, -2, "next to no forged, replayed or bare knocks, and no silent connections beyond the usual";
 
-    FELL = "fell-out-together", ReconnectStorm, 3, "`FELL_SHARE` of those inside, and `FELL_LEAST` at least, were gone within ten seconds, or the node began anew; without this there is no storm";
+    FELL = "fell-out-together", ReconnectStorm, 3, "`FELL_SHARE` of those inside, and `FELL_LEAST` at least, were gone within ten seconds, those left out who had come less than ten seconds ago or heard the end; without this there is no storm";
     BACK = "came-again", ReconnectStorm, 3, "within `BACK_WITHIN`, `BACK_SHARE` of them came again";
     CAUSE_KNOWN = "a-cause-is-on-record", ReconnectStorm, 1, "a restart, a shard's or stage's failure, or lost listeners are on record at that time";
     LEFT = "left-for-good", ReconnectStorm, -4, "less than `GONE_SHARE` of them came again";

@@ -146,22 +146,16 @@ impl Second {
         second
     }
 
-    /// People who had not been here: what came in new, and who took a place, less those of them who came in from a place.
-    pub(super) fn arrivals(&self, before: &Self) -> u64 {
-        let issued = self.issued.saturating_sub(before.issued);
-        let called = self.called.saturating_sub(before.called);
-        self.newly_entered()
-            .saturating_sub(called)
-            .saturating_add(issued)
-    }
-
     /// Seats by the load and by the operator's limit.
     pub fn open_seats(&self) -> u64 {
         self.limit.map_or(self.seats, |limit| limit.min(self.seats))
     }
 
+    /// Who came in and had no seat before.
     pub(super) fn newly_entered(&self) -> u64 {
-        self.entered.saturating_sub(self.returned)
+        self.entered
+            .saturating_sub(self.returned)
+            .saturating_sub(self.replaced)
     }
 
     /// Told to wait. `Open` is the answer to who asks for a way in and needs none.
@@ -176,7 +170,12 @@ impl Second {
 
     /// Told to wait because others are first or no seat is free.
     pub(super) fn waits_for_a_seat(&self) -> u64 {
-        let causes = [Cause::NotYourTurn, Cause::NoSeat, Cause::NodeFull];
+        let causes = [
+            Cause::NotYourTurn,
+            Cause::NoSeat,
+            Cause::PrefixShare,
+            Cause::NodeFull,
+        ];
         causes
             .iter()
             .map(|cause| u64::from(self.knocks.waiting.of(*cause)))
@@ -379,7 +378,9 @@ mod tests {
     #[test]
     fn only_the_last_night_is_kept() {
         let mut gathering = Gathering::default();
-        [100, 101, 90_000, 90_001].map(|at| gathering.space(&rows(at).1));
+        for at in [100, 101, 90_000, 90_001] {
+            gathering.space(&rows(at).1);
+        }
         let times: Vec<u64> = gathering.seconds().iter().map(|second| second.at).collect();
         assert_eq!(times, [90_000, 90_001]);
     }

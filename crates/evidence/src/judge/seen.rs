@@ -1,6 +1,6 @@
 //! What several rules need: who came, the surge, the falls, and when people were harmed.
 
-use super::course::{Course, Series, TEN};
+use super::course::{Course, Series, TEN, share};
 use super::second::Second;
 use super::thresholds as t;
 use crate::row::What;
@@ -14,7 +14,10 @@ pub(super) struct Seen<'a> {
     pub(super) surge: Option<Surge>,
     pub(super) falls: Vec<Fall>,
     pub(super) inside: Vec<u64>,
+    /// People who wait, at most.
     pub(super) in_line: Vec<u64>,
+    /// Places called, and people who came in, all night.
+    pub(super) places: (u64, u64),
     /// First and last index at which people were told to wait for a seat.
     pub(super) line: Option<(usize, usize)>,
 }
@@ -45,11 +48,16 @@ pub(super) struct Fall {
 impl<'a> Seen<'a> {
     pub(super) fn new(course: Course<'a>) -> Self {
         let inside = course.level(|second| second.inside);
-        let in_line = course.level(|second| second.in_line);
         let falls = falls(&course, &inside);
-        let arrivals = arrivals(&course, &falls);
-        let surge = surge(&arrivals);
+        let (called, came) = places(&course);
+        let used = if called == 0 {
+            1.0
+        } else {
+            share(came, called).min(1.0)
+        };
+        let surge = surge(&arrivals(&course, &falls, used));
         let line = line(&course);
+        let in_line = waiting(&course, line, used);
         let offered = course.series(|second| second.knocks.offered.into());
         Self {
             offered,
@@ -58,6 +66,7 @@ impl<'a> Seen<'a> {
             inside,
             in_line,
             line,
+            places: (called, came),
             course,
         }
     }
@@ -97,6 +106,7 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
     });
     let entered = course.series(|second| second.entered);
     let lost = course.series(|second| second.lost.saturating_add(second.too_slow));
+    let gone_early = course.series(|second| second.gone_early);
     let heard_out = course.series(|second| second.heard_out);
     let (mut found, mut at): (Vec<Fall>, usize) = (Vec::new(), 0);
     while at + 1 < inside.len() {
@@ -106,8 +116,9 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
         let fell = inside[at]
             .saturating_sub(least)
             .max(lost.sum(at, end + 1).min(inside[at]))
-            // At the end of a space all go, and nobody fell out.
-            .saturating_sub(heard_out.sum(at, end + 2));
+            // At the end of a space all go, and who only looks in goes by himself: those did not fall out.
+            .saturating_sub(heard_out.sum(at, end + 2))
+            .saturating_sub(gone_early.sum(at, end + 2));
         let is = fell as f64 >= t::FELL_LEAST && fell as f64 >= t::FELL_SHARE * inside[at] as f64;
         if !is {
             at += 1;
@@ -136,19 +147,71 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
     found
 }
 
-fn arrivals(course: &Course<'_>, falls: &[Fall]) -> Series {
-    let none = Second::default();
-    let mut before = course.known().next().map_or(&none, |(_, second)| second);
+/// New people, a second: the pages that were sent; where caches before this machine send them, those who came in or took a
+/// place, of places as many as are used. Who comes right after a failure would have come before: those are left out.
+fn arrivals(course: &Course<'_>, falls: &[Fall], used: f64) -> Series {
+    let newly = course.series(Second::newly_entered);
+    let pages = course.series(|second| second.pages);
+    let by_pages = pages.total() * 2 >= newly.total();
+    let failed = course.series(|second| second.handshakes_failed);
+    let mut before: Option<&Second> = None;
     let mut each = vec![0; course.len()];
     for (at, second) in course.known() {
         let after = |fall: &Fall| (fall.at..fall.at + AFTER_A_FALL).contains(&at);
+        let failed =
+            failed.sum(at.saturating_sub(AFTER_A_FALL), at + 1) as f64 >= t::HANDSHAKES_LEAST;
         let storm = falls.iter().any(|fall| after(fall) && fall.back > 0);
-        if !storm {
-            each[at] = second.arrivals(before);
+        let (issued, called) = before.map_or((0, 0), |before| {
+            (
+                second.issued.saturating_sub(before.issued),
+                second.called.saturating_sub(before.called),
+            )
+        });
+        let scaled = |places: u64| (places as f64 * used) as u64;
+        if !storm && !failed {
+            each[at] = if by_pages {
+                second.pages
+            } else {
+                second.newly_entered().saturating_sub(scaled(called)) + scaled(issued)
+            };
         }
-        before = second;
+        before = Some(second);
     }
     Series::of(&each)
+}
+
+/// Places called, and people who came in, of the whole night.
+fn places(course: &Course<'_>) -> (u64, u64) {
+    let (mut called, mut before) = (0_u64, None);
+    for (_, second) in course.known() {
+        let more = before.map_or(second.called, |before| second.called.saturating_sub(before));
+        called = called.saturating_add(more.min(1_000_000_000));
+        before = Some(second.called);
+    }
+    (called, course.series(Second::newly_entered).total())
+}
+
+/// How many wait at most: places given out since the line opened, less those who came in since. Who gave up is still
+/// counted. Nobody waits when for a minute nobody was told to.
+fn waiting(course: &Course<'_>, line: Option<(usize, usize)>, used: f64) -> Vec<u64> {
+    let mut waiting = course.level(|second| second.in_line);
+    let Some((from, to)) = line else {
+        return waiting;
+    };
+    let issued = course.level(|second| second.issued);
+    let entered = course.series(Second::newly_entered);
+    let told = course.series(Second::waits_for_a_seat);
+    // The line opens with the first who are told to wait, a little before they are many.
+    let from = from.saturating_sub(TEN);
+    let to = (to + TEN).min(course.len() - 1);
+    for (at, waiting) in waiting.iter_mut().enumerate().take(to + 1).skip(from) {
+        let places = issued[at].saturating_sub(issued[from]) as f64 * used;
+        let out = (places as u64).saturating_sub(entered.sum(from, at + 1));
+        if told.sum(at.saturating_sub(60), at + 1) > 0 {
+            *waiting = (*waiting).max(out);
+        }
+    }
+    waiting
 }
 
 fn surge(arrivals: &Series) -> Option<Surge> {

@@ -17,6 +17,7 @@ fn evening(length: u64) -> Vec<Second> {
             inside: 300,
             entered: 1,
             as_page: 1,
+            pages: 1,
             left: 1,
             stayed_10s: 1,
             seats: 5_000,
@@ -56,6 +57,7 @@ fn crowd(seconds: &mut [Second], at: usize) {
         second.knocks.seated += came;
         second.entered += u64::from(came);
         second.stayed_10s += u64::from(came);
+        second.pages += u64::from(came);
         second.inside += 4_000;
         (second.networks, second.entropy_mbit) = (200, 7_000);
     }
@@ -173,7 +175,7 @@ fn those_who_fall_out_and_come_again_are_a_storm_and_those_who_leave_are_not() {
 fn half_the_seats() -> (Vec<Second>, Vec<Happening>) {
     let mut seconds = evening(600);
     for (i, second) in seconds[200..].iter_mut().enumerate() {
-        (second.limit, second.in_line) = (Some(200), i as u64);
+        (second.limit, second.in_line, second.inside) = (Some(200), i as u64, 200);
         second.knocks.offered += 2;
         second.knocks.waiting.add(Cause::NotYourTurn, 2);
         second.issued = i as u64 + 1;
