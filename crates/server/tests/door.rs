@@ -509,12 +509,7 @@ fn who_was_inside_comes_back_after_a_restart() {
             cells.iter().any(|cell| cell[2] == 5)
         })
     });
-    let copy = tempfile::tempdir().expect("a folder");
-    std::fs::create_dir(copy.path().join("door")).expect("made");
-    for file in ["state.json", "secret.json"] {
-        let name = format!("door/{file}");
-        std::fs::copy(data.path().join(&name), copy.path().join(&name)).expect("copied");
-    }
+    let copy = as_killed(data.path());
     drop((crowd, ticketed, world_before));
     let (world, _) = world_in(1_000, Some(copy.path()));
     let _newcomers = fill(&world, Mode::Busy);
@@ -524,4 +519,42 @@ fn who_was_inside_comes_back_after_a_restart() {
     let _by_prefix = listen(&world, 50, "");
     let forged = refused(&world, 62, &format!("?t={}", "A".repeat(80)), "");
     assert!(forged.starts_with("HTTP/1.1 503 "), "{forged}");
+}
+
+/// A node's folder as the clock wrote it last, without what an orderly end would add.
+fn as_killed(data: &std::path::Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(copy.path().join("door")).expect("made");
+    for file in ["state.json", "secret.json"] {
+        let name = format!("door/{file}");
+        std::fs::copy(data.join(&name), copy.path().join(&name)).expect("copied");
+    }
+    copy
+}
+
+#[test]
+fn after_a_kill_in_a_storm_strangers_wait_from_the_first_moment() {
+    let data = tempfile::tempdir().expect("a folder");
+    let (before, _) = world_in(60, Some(data.path()));
+    let crowd: Vec<_> = (0..12).map(|_| listen(&before, 250, "")).collect();
+    let others = fill(&before, Mode::Storm);
+    let kept = data.path().join("door/state.json");
+    eventually(true, || {
+        std::fs::read_to_string(&kept).is_ok_and(|text| {
+            let kept: Value = serde_json::from_str(&text).expect("JSON");
+            let door = &kept["lines"]["town-hall"];
+            door["mode"] == "storm" && door["inside"].as_u64() == Some(inside(&before).into())
+        })
+    });
+    let copy = as_killed(data.path());
+    drop((crowd, others, before));
+    let (world, _) = world_in(60, Some(copy.path()));
+    // The first that come are strangers, and all seats are free.
+    for net in 200..240 {
+        let stranger = refused(&world, net, &format!("?n={net:x}"), "");
+        assert!(stranger.starts_with("HTTP/1.1 503 "), "{stranger}");
+        assert_eq!(knock(&world, net, "{}")["verdict"], "wait");
+    }
+    let _back: Vec<_> = (0..12).map(|_| listen(&world, 250, "")).collect();
+    assert_eq!(inside(&world), 12);
 }
