@@ -88,6 +88,12 @@ pub(crate) fn report(table: &mut Table) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Microseconds that the gate alone takes to turn a forged ticket away.
+pub(crate) fn bare_knock_us() -> anyhow::Result<f64> {
+    let mut hustle = Hustle::new()?;
+    Ok(hustle.run(KNOCKS, Ask::Sound, &[b'A'; 128], drop))
+}
+
 impl Hustle {
     fn new() -> anyhow::Result<Self> {
         let settings = Settings {

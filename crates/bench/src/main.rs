@@ -6,6 +6,7 @@ mod carry;
 mod driver;
 mod ear;
 mod edge;
+mod flight;
 mod flood;
 mod gate;
 mod joins;
@@ -19,7 +20,7 @@ mod tls;
 use anyhow::{Context as _, bail};
 
 const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [simulate] [speakers] [carry] [joins] [tls] [ear]
-       [flood-knocks] [flood-noise] [flood-scarce] [refused] [foreign], or one kind: flood gets|forged|replayed|silent|pages|stayers
+       [flood-knocks] [flood-noise] [flood-scarce] [refused] [foreign] [flight], or one kind: flood gets|forged|replayed|silent|pages|stayers
        (its own servers: bare ADDRESS | refuse ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
 fn main() -> anyhow::Result<()> {
@@ -51,7 +52,7 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 13] = [
+    let all: [Part<'_>; 14] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("gate", &gate::report),
@@ -65,6 +66,7 @@ fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
         ("flood-scarce", &|table| flood::scarce(table, binary)),
         ("refused", &|table| flood::refused(table, binary)),
         ("foreign", &|table| flood::foreign(table, binary)),
+        ("flight", &|table| flight::report(table, binary)),
     ];
     for (name, part) in all {
         if parts.is_empty() || parts.contains(&name) {

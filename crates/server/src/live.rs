@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
@@ -37,9 +37,96 @@ pub struct Counts {
     pub joins: AtomicU64,
     /// Listeners closed because they fell off the ring.
     pub too_slow: AtomicU64,
+    /// Listeners whose connection ended from their side, or broke.
+    pub left: AtomicU64,
+    /// Listeners of a shard that was started again.
+    pub lost: AtomicU64,
+    /// Listeners whose seat was taken over.
+    pub replaced: AtomicU64,
+    /// Listeners who heard the sound to its end.
+    pub heard_out: AtomicU64,
+    /// Of the joins: with a right or a mark, as our own page asks.
+    pub as_page: AtomicU64,
+    /// Pages of the space that were sent.
+    pub pages: AtomicU64,
+    /// Looks at `serving.json`.
+    pub polls: AtomicU64,
+    /// Looks at `state.json`, and event streams.
+    pub looks: AtomicU64,
+    pub stays: Stays,
+}
+
+/// Seconds that `Stays` holds apart: a minute, and time for a recorder that is late.
+const STAYS_S: usize = 128;
+/// Whole seconds inside after which somebody has stayed.
+const SHORT_STAY_S: u32 = 10;
+const LONG_STAY_S: u32 = 60;
+
+/// How long listeners stay, by the second in which they came: exact, and nothing for each listener but that second.
+#[derive(Debug)]
+pub struct Stays {
+    /// Of those who came in this second, how many are inside. Below 0 for a moment at most.
+    inside: [AtomicI32; STAYS_S],
+    /// Gone before their 10th second; after it and before their 60th.
+    pub gone_early: AtomicU64,
+    pub gone_later: AtomicU64,
+}
+
+impl Default for Stays {
+    fn default() -> Self {
+        Self {
+            inside: [const { AtomicI32::new(0) }; STAYS_S],
+            gone_early: AtomicU64::new(0),
+            gone_later: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Stays {
+    pub fn came(&self, second: u32) {
+        self.of(second).fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn went(&self, came: u32, now: u32) {
+        match now.saturating_sub(came) {
+            0..SHORT_STAY_S => self.gone_early.fetch_add(1, Ordering::Relaxed),
+            SHORT_STAY_S..LONG_STAY_S => self.gone_later.fetch_add(1, Ordering::Relaxed),
+            _ => return,
+        };
+        self.of(came).fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Who has stayed 10 s and 60 s in the second that has just gone by. To be asked once for each.
+    pub fn stayed(&self, second: u32) -> (u32, u32) {
+        let bound = |count: i32| u32::try_from(count).unwrap_or(0);
+        let short = second.checked_sub(SHORT_STAY_S);
+        let long = second.checked_sub(LONG_STAY_S);
+        (
+            short.map_or(0, |came| bound(self.of(came).load(Ordering::Relaxed))),
+            long.map_or(0, |came| bound(self.of(came).swap(0, Ordering::Relaxed))),
+        )
+    }
+
+    fn of(&self, second: u32) -> &AtomicI32 {
+        &self.inside[second as usize % STAYS_S]
+    }
 }
 
 impl Counts {
+    /// Connections that are sent sound now.
+    pub fn inside(&self) -> u64 {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let gone = [
+            &self.left,
+            &self.lost,
+            &self.too_slow,
+            &self.replaced,
+            &self.heard_out,
+        ];
+        let gone = gone.into_iter().map(of).sum();
+        of(&self.joins).saturating_sub(gone)
+    }
+
     pub fn listening(&self) -> u64 {
         self.listening.load(Ordering::Relaxed)
     }
@@ -84,6 +171,12 @@ pub struct SpaceHandle {
     pub door: ArcSwapOption<Door>,
     /// `serving.json` of this second.
     pub serving: ArcSwapOption<Serving>,
+    /// Milliseconds of the node's clock since which nobody is heard though the space is live; 0: somebody is.
+    pub silent_since: AtomicU64,
+    /// Hold music or an announcement plays in place of the stage.
+    pub music: AtomicBool,
+    /// Times that the stage was started again after a failure.
+    pub stage_restarts: AtomicU64,
 }
 
 impl SpaceHandle {
@@ -100,6 +193,9 @@ impl SpaceHandle {
             presses: Presses::default(),
             door: ArcSwapOption::empty(),
             serving: ArcSwapOption::empty(),
+            silent_since: AtomicU64::new(0),
+            music: AtomicBool::new(false),
+            stage_restarts: AtomicU64::new(0),
         }
     }
 }
@@ -154,5 +250,33 @@ impl Directory {
             next.insert(handle.id.clone(), Arc::clone(&handle));
             next
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_who_stays_is_told_once_at_ten_and_at_sixty_seconds() {
+        let stays = Stays::default();
+        // One comes each second from the 5th to the 24th; every third goes after 3 s, and every other third after 30.
+        let (mut short, mut long) = (0, 0);
+        for second in 0..200_u32 {
+            for came in 5..25_u32 {
+                match came % 3 {
+                    _ if second == came => stays.came(came),
+                    0 if second == came + 3 => stays.went(came, second),
+                    1 if second == came + 30 => stays.went(came, second),
+                    2 if second == came + 100 => stays.went(came, second),
+                    _ => {}
+                }
+            }
+            let (ten, sixty) = stays.stayed(second);
+            (short, long) = (short + ten, long + sixty);
+        }
+        assert_eq!((short, long), (13, 7));
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        assert_eq!((of(&stays.gone_early), of(&stays.gone_later)), (7, 6));
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hustings_evidence::row::Happening;
 use hustings_media::fanout::CadenceBounds;
 use tokio::sync::watch;
 
@@ -23,6 +24,7 @@ use crate::ending_signal::EndingSignal;
 use crate::house::{HouseListener, TlsAcceptor, certificates};
 use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
+use crate::ops::flight::{self, Flight, FlightConfig, FlightThread, Line, Sources};
 use crate::shield::Shield;
 use crate::stage::StageHost;
 use crate::store::{DataLock, Store};
@@ -44,6 +46,7 @@ pub fn main(arguments: Hustings) -> ExitCode {
         Some(Command::Serve(serve_arguments)) => serve(*serve_arguments),
         Some(Command::Token(token)) => token.run(),
         Some(Command::Space(space)) => space.run(),
+        Some(Command::Report(report)) => report.run(),
         Some(Command::Simulate(simulate)) => simulate.run(),
         Some(Command::Shield(shield)) => shield.run(),
     };
@@ -85,6 +88,7 @@ pub struct Node {
     edge: Edge,
     _shield: Shield,
     usher: UsherThread,
+    flight: FlightThread,
     /// Begins the end of all event streams.
     ending: watch::Sender<bool>,
     stages: StageHost,
@@ -107,6 +111,7 @@ impl Node {
         let store = Store::open(&config.data).await?;
         let Built {
             app,
+            line,
             stages,
             keeper,
             ending,
@@ -116,6 +121,7 @@ impl Node {
         let abuse = AbuseConfig::of(&config, &shield);
         let tls = config.tls_cert.clone().zip(config.tls_key.clone());
         let (edge, usher) = open_to_the_crowd(&config, &app, &abuse, tls.clone(), keeper)?;
+        let (flight, started) = record(&config, &app, line, &edge, &shield, &store)?;
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
         let rooms = rooms.layer(axum::Extension(shield.friends()));
         let tls = tls.map(certificates).transpose()?;
@@ -124,11 +130,16 @@ impl Node {
         let operator_listener =
             listen("operator", config.operator, None, operations, abuse).await?;
         let chores = chores::begin(&app, &config, store);
+        // The records take them now; the recorder has begun already.
+        for happening in started {
+            app.entrance.happened(happening);
+        }
         Ok(Self {
             app,
             config,
             edge,
             usher,
+            flight,
             ending,
             _shield: shield,
             stages,
@@ -159,6 +170,7 @@ impl Node {
             stages,
             edge,
             usher,
+            flight,
             ..
         } = self;
         let sound = async {
@@ -174,6 +186,7 @@ impl Node {
             let end = move || {
                 usher.stop();
                 edge.stop();
+                flight.stop();
             };
             if tokio::task::spawn_blocking(end).await.is_err() {
                 tracing::error!("the public listener's end failed");
@@ -193,6 +206,7 @@ struct Built {
     stages: StageHost,
     keeper: Option<Keeper>,
     ending: watch::Sender<bool>,
+    line: Line,
 }
 
 async fn build(config: &Serve, store: &Store, cadence: CadenceBounds) -> anyhow::Result<Built> {
@@ -220,6 +234,7 @@ async fn build(config: &Serve, store: &Store, cadence: CadenceBounds) -> anyhow:
         Entrance::open(config.gate_settings(shards()), Some(&config.data), clock)?;
     let wicket = Arc::new(Mutex::new(entrance.wicket()?));
     let (ending, begun) = Ending::channel();
+    let (flight, line) = Flight::line();
     let app = App {
         ending: begun,
         desk,
@@ -230,6 +245,7 @@ async fn build(config: &Serve, store: &Store, cadence: CadenceBounds) -> anyhow:
         clock,
         entrance,
         wicket,
+        flight,
         public_url: config.public_base().into(),
         stage_url: config.stage_base().into(),
         secure: config.tls_cert.is_some() || config.public_base().starts_with("https://"),
@@ -239,6 +255,7 @@ async fn build(config: &Serve, store: &Store, cadence: CadenceBounds) -> anyhow:
         stages,
         keeper,
         ending,
+        line,
     })
 }
 
@@ -270,6 +287,35 @@ fn open_to_the_crowd(
         keeper,
     );
     Ok((edge, usher.context("the usher's thread cannot be started")?))
+}
+
+/// The flight recorder, and what is to be said of this start.
+fn record(
+    config: &Serve,
+    app: &App,
+    line: Line,
+    edge: &Edge,
+    shield: &Shield,
+    store: &Store,
+) -> anyhow::Result<(FlightThread, Vec<Happening>)> {
+    let sources = Sources {
+        clock: app.clock,
+        entrance: Arc::clone(&app.entrance),
+        directory: Arc::clone(&app.directory),
+        edge: edge.meter(),
+        archive: app.archive.clone(),
+        shield: shield.meter(),
+        store: store.meter(),
+        desk: app.desk.meter(),
+        data: config.data.clone(),
+    };
+    let recorder = FlightConfig {
+        data: config.data.clone(),
+        keep_mib: config.flight_keep,
+        settings: flight::settings(config),
+    };
+    app.entrance.record_to(app.flight.clone());
+    FlightThread::start(&recorder, sources, &app.flight, line)
 }
 
 async fn listen(

@@ -51,6 +51,7 @@ impl House {
         let entrance = Entrance::passing(settings, clock).expect("a door");
         let wicket = Arc::new(Mutex::new(entrance.wicket().expect("a wicket")));
         let app = App {
+            flight: hustings::ops::flight::Flight::default(),
             entrance: Arc::clone(&entrance),
             wicket: Arc::clone(&wicket),
             ending: hustings::live::Ending::channel().1,

@@ -48,6 +48,7 @@ impl House {
         let entrance = Entrance::passing(Settings::default(), clock).unwrap();
         let wicket = Arc::new(Mutex::new(entrance.wicket().unwrap()));
         let app = App {
+            flight: hustings::ops::flight::Flight::default(),
             entrance,
             wicket,
             ending: hustings::live::Ending::channel().1,

@@ -8,7 +8,7 @@ mod joiner;
 mod node;
 mod phase;
 mod refused;
-mod wire;
+pub(crate) mod wire;
 
 pub(crate) use self::foreign::report as foreign;
 pub(crate) use self::refused::report as refused;
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use self::attack::Kind;
+pub(crate) use self::attack::Kind;
 use self::node::Node;
 use self::phase::{Outcome, measure};
 use self::wire::{SPACE, Stretch, Wire};

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use hustings_evidence::row::{Happening, What, Who};
 use hustings_media::fanout::{Cadence, CadenceBounds};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -10,6 +11,7 @@ use super::claims::TokenRole;
 use super::door::In;
 use super::problem::{Answer, Problem};
 use super::who::OnNode;
+use crate::ops::flight::happening;
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SetCadence {
@@ -51,7 +53,16 @@ pub(super) async fn put(who: OnNode, In(set): In<SetCadence>) -> Answer<Json<Cad
             ),
         ));
     };
+    let before = who.app.directory.pace.bounds();
     who.app.directory.pace.set_bounds(bounds);
+    let range = |bounds: CadenceBounds| format!("{}-{}", bounds.min_ms(), bounds.max_ms());
+    who.app.entrance.happened(Happening {
+        what: What::CadenceChanged,
+        who: Who::Operator,
+        before: range(before).as_str().into(),
+        after: range(bounds).as_str().into(),
+        ..happening(&who.app.clock)
+    });
     tracing::info!(
         set.min_ms,
         set.max_ms,

@@ -33,6 +33,7 @@ use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
+use crate::ops::flight::Flight;
 use crate::usher::{Entrance, Wicket};
 
 /// What handlers of every listener share.
@@ -47,6 +48,8 @@ pub struct App {
     /// The crowd's door: what all its gates share, and the gate of the pages' threads.
     pub entrance: Arc<Entrance>,
     pub wicket: Arc<Mutex<Wicket>>,
+    /// What happens goes there, and the heads that it publishes are read there.
+    pub flight: Flight,
     /// Event streams end when this begins.
     pub ending: Ending,
     /// Without a trailing slash, such as http://127.0.0.1:8080 .

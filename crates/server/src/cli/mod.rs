@@ -1,12 +1,14 @@
 //! Commands beside a running node: they read its keys, or talk to its API as the operator.
 
 mod client;
+mod report;
 mod simulate;
 mod space;
 mod token;
 
 use std::path::PathBuf;
 
+pub use report::ReportCommand;
 pub use simulate::SimulateCommand;
 pub use space::SpaceCommand;
 pub use token::TokenCommand;

@@ -13,6 +13,7 @@ use hustings_media::fanout::Cadence;
 use ipnet::IpNet;
 
 use crate::edge::{CONNECTIONS_PER_S_DEFAULT, HANDSHAKES_PER_S_DEFAULT};
+use crate::ops::flight::{KEEP_MIB_DEFAULT, KEEP_MIB_MAX, KEEP_MIB_MIN};
 
 /// Seats unless `--seats` says otherwise: more than a node carries on most machines, so that what is measured decides.
 /// The tables for them take about 160 bytes a seat.
@@ -45,6 +46,8 @@ pub enum Command {
     /// Makes, lists and runs spaces of a running node.
     #[command(subcommand)]
     Space(crate::cli::SpaceCommand),
+    /// Checks what the flight recorder has kept.
+    Report(crate::cli::ReportCommand),
     /// Rehearses a night in virtual time: millions come, the real gate decides.
     Simulate(crate::cli::SimulateCommand),
     /// Drops repeat offenders in the kernel, for a node that runs with --shield.
@@ -121,6 +124,9 @@ pub struct Serve {
     /// Share of the seats that each open space always gets, 0 to 1; idle seats go to whoever asks.
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = SPACE_SHARE_DEFAULT)]
     pub space_share: f64,
+    /// MiB that the flight recorder's rows take; the oldest go, and the chain says so.
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(KEEP_MIB_MIN..=KEEP_MIB_MAX), default_value_t = KEEP_MIB_DEFAULT)]
+    pub flight_keep: u64,
     /// Opens the space `demo`, live, in which two synthetic speakers talk.
     #[arg(long)]
     pub demo: bool,

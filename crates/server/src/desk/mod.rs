@@ -24,6 +24,7 @@ use self::hours::Hours;
 use self::judge::Decide;
 use crate::clock::Clock;
 use crate::live::{Directory, SpaceHandle};
+use crate::ops::flight::Meter;
 use crate::store::{Store, StoreError};
 
 /// Calls that wait for the desk at once. A caller that finds the queue full waits `QUEUE_WAIT` for a place.
@@ -61,10 +62,11 @@ pub struct Notice {
 /// Cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
-    queue: mpsc::Sender<Call>,
+    calls: mpsc::Sender<Call>,
     notices: broadcast::Sender<Notice>,
     directory: Arc<Directory>,
     store: Store,
+    meter: Arc<Meter>,
 }
 
 impl Desk {
@@ -93,14 +95,20 @@ impl Desk {
             notices.clone(),
         )
         .await?;
-        let (queue, calls) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(clerk.work(calls));
+        let (calls, called) = mpsc::channel(QUEUE_MAX);
+        tokio::spawn(clerk.work(called));
         Ok(Self {
-            queue,
+            calls,
             notices,
             directory,
             store,
+            meter: Arc::default(),
         })
+    }
+
+    /// How long the desk takes to answer, and how often it does not.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
     }
 
     /// `id: None` draws a readable random id.
@@ -164,8 +172,21 @@ impl Desk {
         &self,
         call: impl FnOnce(oneshot::Sender<Result<T, DeskError>>) -> Call,
     ) -> Result<T, DeskError> {
+        let measured = self.meter.begin();
+        let answered = self.queue(call).await;
+        measured.end(!matches!(
+            answered,
+            Err(DeskError::Busy | DeskError::Store(_))
+        ));
+        answered
+    }
+
+    async fn queue<T>(
+        &self,
+        call: impl FnOnce(oneshot::Sender<Result<T, DeskError>>) -> Call,
+    ) -> Result<T, DeskError> {
         let (answer, answered) = oneshot::channel();
-        match timeout(QUEUE_WAIT, self.queue.send(call(answer))).await {
+        match timeout(QUEUE_WAIT, self.calls.send(call(answer))).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) | Err(_) => return Err(DeskError::Busy),
         }

@@ -31,7 +31,7 @@ use super::listening::{Accepted, is_short, next};
 use super::proxy;
 use super::quick::{self, FirstBytes};
 use super::shard_loop::{Local, Returned};
-use super::socket::{ListenerSocket, Seated, Stream};
+use super::socket::{ListenerSocket, Seated, Stream, whole_seconds};
 use super::sound::{self, Decision, Place};
 
 /// Accepts until the task is ended. Bounded a turn, so that sound goes before newcomers.
@@ -70,6 +70,7 @@ async fn take(local: &Rc<Local>, accepted: Accepted) -> bool {
 }
 
 fn welcome(local: &Rc<Local>, tcp: std::net::TcpStream, peer: SocketAddr) {
+    add(&local.counters.accepted, 1);
     let caller = Caller::new(peer, local.abuse.clone(), Arc::clone(&local.counters));
     let now_us = local.clock.now().0;
     // Closed before a byte is read or a task made: the cheapest refusal there is.
@@ -247,7 +248,10 @@ async fn shake_hands(local: &Local, tcp: TcpStream, caller: &Caller) -> Option<S
         hello.into_stream(files.config()).await.map(Some)
     };
     match timeout(HANDSHAKE_DEADLINE, handshake).await {
-        Ok(Ok(Some(tls))) => return Some(Stream::Tls(Box::new(tls))),
+        Ok(Ok(Some(tls))) => {
+            add(&local.counters.handshakes, 1);
+            return Some(Stream::Tls(Box::new(tls)));
+        }
         Ok(Ok(None)) => caller.blame(Abuse::HandshakeRate),
         // Who goes away has done nothing wrong.
         Ok(Err(e)) if e.kind() != io::ErrorKind::InvalidData => add(caller.refused(), 1),
@@ -305,7 +309,12 @@ async fn listen(local: &Local, stream: Stream, request: &SoundRequest, from: IpA
 
 pub(super) fn join(local: &Local, place: &Place, burst: Burst, socket: ListenerSocket, pass: Pass) {
     let now = local.clock.now();
-    let seated = Seated { socket, pass };
+    let since_s = whole_seconds(now);
+    let seated = Seated {
+        socket,
+        pass,
+        since_s,
+    };
     let joined = local.crowd.borrow_mut().join(place, burst, seated, now);
     if let Err(Seated { mut socket, .. }) = joined {
         add(&local.counters.refused, 1);

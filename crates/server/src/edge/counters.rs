@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::EdgeStats;
 use super::abuse::AbuseCounters;
+use crate::ops::flight::Meter;
 
 #[derive(Debug, Default)]
 pub(super) struct ShardCounters {
@@ -25,6 +26,12 @@ pub(super) struct ShardCounters {
     pub(super) accept_pauses: AtomicU64,
     pub(super) sweep_panics: AtomicU64,
     pub(super) restarts: AtomicU64,
+    pub(super) accepted: AtomicU64,
+    pub(super) handshakes: AtomicU64,
+    pub(super) assets: AtomicU64,
+    /// Answers of the pages by their status: 400 to 499, 500 and above, 503.
+    pub(super) answers: [AtomicU64; 3],
+    pub(super) requests: Meter,
     /// Panics this many sweeps, so that a test sees what follows.
     #[cfg(test)]
     pub(super) panics_wanted: AtomicU64,
@@ -86,6 +93,12 @@ pub(super) fn together<'a>(shards: impl IntoIterator<Item = &'a ShardCounters>) 
         shard.abuse.add_to(&mut all.abuse);
         all.sweep_panics += shard.sweep_panics.load(Relaxed);
         all.restarts += shard.restarts.load(Relaxed);
+        all.accepted += shard.accepted.load(Relaxed);
+        all.handshakes += shard.handshakes.load(Relaxed);
+        all.assets += shard.assets.load(Relaxed);
+        for (sum, count) in all.answers.iter_mut().zip(&shard.answers) {
+            *sum += count.load(Relaxed);
+        }
         all.accept_pauses += shard.accept_pauses.load(Relaxed);
         all.cadence_ms = all.cadence_ms.max(shard.cadence_ms.load(Relaxed));
         all.needed_ms = all.needed_ms.max(shard.needed_ms.load(Relaxed));

@@ -20,7 +20,7 @@ use super::limits::{
     BURST_BLOCK_BYTES, BURST_LONG_MS, BURST_LONG_MS_MAX, BURST_SHORT_MS, BURST_SPARE_MS,
     LISTENERS_MAX, RINGS_MAX, SLICE_LISTENERS, WEED_EVERY_MS, WEED_SLOTS,
 };
-use super::socket::Seated;
+use super::socket::{Seated, whole_seconds};
 use super::sound::Place;
 use crate::clock::Clock;
 use crate::pace::{Announcer, Pace};
@@ -60,6 +60,8 @@ struct Attached {
     opening: Bytes,
     /// This ring's part of the space's `listening`, as last told.
     told: u64,
+    /// Listeners of this ring here.
+    inside: u64,
 }
 
 impl Crowd {
@@ -91,19 +93,27 @@ impl Crowd {
         let Some(key) = self.ring_of(place) else {
             return Err(socket);
         };
-        let (Some(attached), Some(ring)) = (self.attached.get(&key), place.ring()) else {
+        let Some(ring) = place.ring() else {
             return Err(socket);
         };
         let cursor = self.cursor(ring, burst);
+        let Some(attached) = self.attached.get_mut(&key) else {
+            return Err(socket);
+        };
+        let (since_s, as_page) = (socket.since_s, socket.pass.key().is_some());
         let listener = self
             .shard
             .join(key, cursor, attached.opening.clone(), socket, now)?;
-        attached.place.handle.counts.joins.fetch_add(1, Relaxed);
+        attached.inside += 1;
+        let counts = &attached.place.handle.counts;
+        counts.joins.fetch_add(1, Relaxed);
+        counts.as_page.fetch_add(u64::from(as_page), Relaxed);
+        counts.stays.came(since_s);
         add(&self.counters.joins, 1);
         if let Some(why) = self.shard.serve(listener, now)
             && let Some(socket) = self.shard.leave(listener)
         {
-            self.gone(key, why, socket);
+            self.gone(key, why, socket, now);
         }
         self.tell_listeners();
         Ok(())
@@ -137,7 +147,7 @@ impl Crowd {
             .shard
             .sweep_slice(began, self.slice_listeners(), &mut left);
         for (_, ring, why, socket) in left.drain(..) {
-            self.gone(ring, why, socket);
+            self.gone(ring, why, socket, began);
         }
         self.left = left;
         if report.whole {
@@ -251,6 +261,7 @@ impl Crowd {
                 place: place.clone(),
                 opening: opening.freeze(),
                 told: 0,
+                inside: 0,
             },
         );
         self.newest.insert(name, key);
@@ -274,14 +285,21 @@ impl Crowd {
         }
     }
 
-    fn gone(&self, ring: RingKey, why: Leave, socket: Seated) {
+    fn gone(&mut self, ring: RingKey, why: Leave, socket: Seated, now: Now) {
+        if let Some(attached) = self.attached.get_mut(&ring) {
+            attached.inside = attached.inside.saturating_sub(1);
+            let counts = &attached.place.handle.counts;
+            let count = match why {
+                Leave::TooSlow => &counts.too_slow,
+                Leave::RingEnded => &counts.heard_out,
+                Leave::Closed => &counts.left,
+                Leave::Removed => &counts.replaced,
+            };
+            count.fetch_add(1, Relaxed);
+            counts.stays.went(socket.since_s, whole_seconds(now));
+        }
         match why {
-            Leave::TooSlow => {
-                add(&self.counters.too_slow, 1);
-                if let Some(attached) = self.attached.get(&ring) {
-                    attached.place.handle.counts.too_slow.fetch_add(1, Relaxed);
-                }
-            }
+            Leave::TooSlow => add(&self.counters.too_slow, 1),
             Leave::RingEnded => socket.socket.finish(),
             Leave::Closed | Leave::Removed => {}
         }
@@ -335,11 +353,9 @@ fn above(bounds: CadenceBounds, floor_ms: u64) -> CadenceBounds {
 impl Drop for Crowd {
     fn drop(&mut self) {
         for ring in self.attached.values() {
-            ring.place
-                .handle
-                .counts
-                .listening
-                .fetch_sub(ring.told, Relaxed);
+            let counts = &ring.place.handle.counts;
+            counts.listening.fetch_sub(ring.told, Relaxed);
+            counts.lost.fetch_add(ring.inside, Relaxed);
         }
         self.counters.listeners.store(0, Relaxed);
     }

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use hustings_control::gate::{Ask, Pass, Shows, Verdict};
 
@@ -104,6 +105,7 @@ pub(super) fn serving(local: &Local, request: &ServingRequest) -> Result<Arc<Ser
     let Some(handle) = handle else {
         return Err(answers::UNKNOWN);
     };
+    handle.counts.polls.fetch_add(1, Relaxed);
     let serving = handle.serving.load_full().ok_or(answers::ENDED)?;
     if request.etag == Some(serving.etag) {
         return Err(answers::NOT_MODIFIED);

@@ -12,13 +12,13 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, StatusCode};
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -31,7 +31,7 @@ use tower::ServiceExt;
 
 use super::abuse::{Abuse, Caller};
 use super::asked::SoundRequest;
-use super::counters::ShardCounters;
+use super::counters::{ShardCounters, add};
 use super::limits::{
     HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, HTTP_MAX, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
     PAGE_BLOCKING_THREADS_MAX, PAGE_THREADS,
@@ -126,6 +126,7 @@ pub(super) async fn serve(
 ) -> Ending {
     let parked: Arc<Mutex<Option<(SoundRequest, IpAddr)>>> = Arc::default();
     let reader = caller.clone();
+    let counters = Arc::clone(&seat.counters);
     let service = {
         let parked = Arc::clone(&parked);
         service_fn(move |mut request: Request<Incoming>| -> Answering {
@@ -145,7 +146,22 @@ pub(super) async fn serve(
             let client = ConnectInfo(caller.client(request.headers()));
             request.extensions_mut().insert(client);
             let request = request.map(|body| Paced::new(body, caller.clone()));
-            Box::pin(pages.clone().oneshot(request))
+            let counters = Arc::clone(&counters);
+            if request.uri().path().starts_with("/assets/") {
+                add(&counters.assets, 1);
+            }
+            let answering = pages.clone().oneshot(request);
+            Box::pin(async move {
+                let measured = counters.requests.begin();
+                let answered = answering.await;
+                measured.end(true);
+                if let Ok(response) = &answered
+                    && let Some(count) = failing(response.status(), &counters)
+                {
+                    add(count, 1);
+                }
+                answered
+            })
         })
     };
     let io = Rewound::new(before, stream);
@@ -183,6 +199,17 @@ pub(super) async fn serve(
             }
             None => closed(&gave_up, &reader),
         };
+    }
+}
+
+/// What an answer counts as, if it tells of a failure.
+fn failing(status: StatusCode, counters: &ShardCounters) -> Option<&AtomicU64> {
+    let [theirs, ours, full] = &counters.answers;
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => Some(full),
+        _ if status.is_client_error() => Some(theirs),
+        _ if status.is_server_error() => Some(ours),
+        _ => None,
     }
 }
 

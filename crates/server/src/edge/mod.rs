@@ -96,6 +96,14 @@ pub struct EdgeStats {
     pub sweep_panics: u64,
     /// Shards that were started again, and lost their listeners to their reconnects.
     pub restarts: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// TLS handshakes finished.
+    pub handshakes: u64,
+    /// Scripts, styles and pictures that were asked for.
+    pub assets: u64,
+    /// Answers of the pages by their status: 400 to 499, 500 and above but for 503, 503.
+    pub answers: [u64; 3],
     /// Connections refused, given up or not believed, by reason.
     pub abuse: AbuseStats,
 }
@@ -107,6 +115,14 @@ pub struct EdgeMeter(Arc<[Arc<ShardCounters>]>);
 impl EdgeMeter {
     pub fn stats(&self) -> EdgeStats {
         counters::together(self.0.iter().map(Arc::as_ref))
+    }
+
+    /// Requests that the pages answered since the last time, and the microseconds of the slowest.
+    pub(crate) fn take_requests(&self) -> (u32, u32) {
+        let all = self.0.iter().map(|shard| shard.requests.take());
+        all.fold((0, 0), |(calls, worst), one| {
+            (one.calls.saturating_add(calls), one.worst_us.max(worst))
+        })
     }
 }
 

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use bytes::{Buf, Bytes};
 use hustings_control::gate::Pass;
 use hustings_media::fanout::shard::Sink;
+use hustings_media::time::Now;
 use rustls::ServerConnection;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -248,6 +249,13 @@ pub(super) enum ListenerSocket {
 pub(super) struct Seated {
     pub(super) socket: ListenerSocket,
     pub(super) pass: Pass,
+    /// When it came, for how long it stays.
+    pub(super) since_s: u32,
+}
+
+/// Whole seconds of the node's clock.
+pub(super) fn whole_seconds(now: Now) -> u32 {
+    u32::try_from(now.0 / 1_000_000).unwrap_or(u32::MAX)
 }
 
 impl Sink for Seated {

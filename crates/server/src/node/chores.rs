@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hustings_control::spaces::{Actor, Command as SpaceCommand};
+use hustings_control::spaces::{Actor, Command as SpaceCommand, Event};
+use hustings_evidence::row::{Happening, What, Who};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::api::App;
 use crate::config::Serve;
+use crate::desk::Notice;
 use crate::store::{Store, StoreError};
 use crate::usher::NodeEvent;
 
@@ -28,6 +30,7 @@ pub(super) fn begin(app: &App, config: &Serve, store: Store) -> tokio::task::Joi
         chores.spawn(expire_recordings(app.clone(), days));
     }
     chores.spawn(open_doors(app.clone()));
+    chores.spawn(record_spaces(app.clone()));
     chores.spawn(store_events(app.entrance.store_events(), store));
     chores
 }
@@ -39,6 +42,57 @@ async fn open_doors(app: App) {
     while !matches!(notices.recv().await, Err(RecvError::Closed)) {
         app.entrance.look();
     }
+}
+
+/// What happens to spaces stands in their own records; the flight recorder has the time and the kind of it.
+async fn record_spaces(app: App) {
+    let mut notices = app.desk.notices();
+    loop {
+        match notices.recv().await {
+            Ok(notice) => {
+                if let Some(happening) = happening_of(&notice) {
+                    let up_ms = app.clock.now().0 / 1_000;
+                    app.flight.note(Happening { up_ms, ..happening });
+                }
+            }
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(
+                    missed,
+                    "the flight recorder does not say all that happened to spaces"
+                );
+            }
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+fn happening_of(notice: &Notice) -> Option<Happening> {
+    let on = |on: bool| if on { "on" } else { "off" };
+    let (what, after) = match &notice.recorded.event {
+        Event::Created { .. } => (What::SpaceCreated, ""),
+        Event::Edited { .. } => (What::SpaceChanged, ""),
+        Event::Opened => (What::SpaceOpened, ""),
+        Event::WentLive => (What::SpaceLive, ""),
+        Event::Ended { .. } => (What::SpaceEnded, ""),
+        Event::Cancelled { .. } => (What::SpaceCancelled, ""),
+        Event::ConnectionLost { .. } => (What::SpeakerLost, ""),
+        Event::SeatTaken { .. } => (What::SpeakerBack, ""),
+        Event::EmptyWarned => (What::StageEmpty, ""),
+        Event::HoldMusic { on: playing, .. } => (What::HoldMusic, on(*playing)),
+        _ => return None,
+    };
+    Some(Happening {
+        at: notice.recorded.at,
+        what,
+        who: match notice.recorded.by {
+            Actor::Operator => Who::Operator,
+            Actor::Person(_) => Who::Host,
+            Actor::Node => Who::Node,
+        },
+        space: Some(notice.space.id.clone()),
+        after: after.into(),
+        ..Happening::default()
+    })
 }
 
 async fn store_events(mut events: mpsc::Receiver<NodeEvent>, store: Store) {

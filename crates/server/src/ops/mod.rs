@@ -1,5 +1,6 @@
 //! The operator listener: `/metrics`, `/healthz`, `/readyz`, `/door.json`; and the log. Never reachable by the crowd's door.
 
+pub mod flight;
 pub mod log;
 mod metrics;
 
@@ -84,7 +85,12 @@ async fn door(State(operator): State<Operator>) -> impl IntoResponse {
         })
     });
     let spaces: Vec<_> = spaces.collect();
-    axum::Json(json!({ "standing": standing, "events": entrance.events(), "spaces": spaces }))
+    axum::Json(json!({
+        "standing": standing,
+        "events": entrance.events(),
+        "spaces": spaces,
+        "flight": operator.app.flight.head(),
+    }))
 }
 
 /// Ready: the desk answers, its records can be written, and the disk takes recordings. This listener is bound last, so

@@ -35,6 +35,10 @@ pub(super) async fn state(State(app): State<App>, Path(id): Path<String>) -> Res
     let Some(handle) = app.directory.by_text(&id) else {
         return unknown();
     };
+    handle
+        .counts
+        .looks
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let mode = handle
         .door
         .load()
@@ -55,6 +59,10 @@ pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Re
     let Some(handle) = app.directory.by_text(&id) else {
         return unknown();
     };
+    handle
+        .counts
+        .looks
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let room = (!app.entrance.sheds_side_features())
         .then(Seat::take)
         .flatten();

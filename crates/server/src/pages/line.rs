@@ -58,6 +58,10 @@ pub(super) async fn page(
     let Some(handle) = app.directory.by_text(&id) else {
         return home::lost(&app, "There is no space under this link.");
     };
+    handle
+        .counts
+        .pages
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let door = handle.door.load_full();
     let Some(door) = door.filter(|_| not_foreign_page(&request)) else {
         return Redirect::to(&format!("/s/{}", handle.id)).into_response();

@@ -24,6 +24,10 @@ pub(super) async fn page(State(app): State<App>, Path(id): Path<String>) -> Resp
 }
 
 pub(super) async fn show(app: &App, handle: &SpaceHandle) -> Response {
+    handle
+        .counts
+        .pages
+        .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let space = handle.snapshot.load_full();
     let now = app.clock.wall();
     let recording = parts::replay_of(&space).is_some();

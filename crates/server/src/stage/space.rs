@@ -101,6 +101,7 @@ impl Keeper {
             match ended {
                 Ok(outcome) => break outcome,
                 Err(error) => {
+                    handle.stage_restarts.fetch_add(1, Ordering::Relaxed);
                     tracing::error!(space = %handle.id, %error, "the stage failed and is started again")
                 }
             }
@@ -117,6 +118,8 @@ impl Keeper {
         }
         handle.rings.store(Arc::new(None));
         handle.levels.store(Arc::new(Vec::new()));
+        handle.silent_since.store(0, Ordering::Relaxed);
+        handle.music.store(false, Ordering::Relaxed);
         publish_still(&handle);
     }
 

@@ -7,6 +7,7 @@ mod tests;
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hustings_control::ids::{SpaceId, UnixMillis};
@@ -18,6 +19,8 @@ use sqlx::sqlite::{
 };
 
 pub use lock::DataLock;
+
+use crate::ops::flight::Meter;
 
 /// The database's file under the data folder.
 const FILE: &str = "hustings.db";
@@ -70,6 +73,7 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: SqlitePool,
+    meter: Arc<Meter>,
 }
 
 impl Store {
@@ -99,7 +103,8 @@ impl Store {
             if migrated.is_err() {
                 pool.close().await;
             }
-            migrated.map(|()| Self { pool })
+            let meter = Arc::default();
+            migrated.map(|()| Self { pool, meter })
         };
         match tokio::time::timeout(OPEN_DEADLINE, opening).await {
             Ok(Err(StoreError::Query(why))) => Err(failed(why)),
@@ -111,9 +116,26 @@ impl Store {
         }
     }
 
+    /// How long the records take to answer, and how often they do not.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    async fn answer<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let measured = self.meter.begin();
+        let answered = within_deadline(work).await;
+        // That another node writes, or that a log makes no sense, is an answer.
+        let failed = matches!(answered, Err(StoreError::Query(_)));
+        measured.end(!failed);
+        answered
+    }
+
     /// Whether the disk takes records now: a write that changes nothing.
     pub async fn try_writing(&self) -> Result<(), StoreError> {
-        within_deadline(schema::mark_again(&self.pool)).await
+        self.answer(schema::mark_again(&self.pool)).await
     }
 
     /// Appends in one transaction; `expected` is the sequence of the last event before these.
@@ -123,7 +145,7 @@ impl Store {
         expected: u64,
         events: &[Recorded],
     ) -> Result<(), StoreError> {
-        within_deadline(async {
+        self.answer(async {
             // An immediate transaction has the write lock before it reads, so that it cannot be overtaken in between.
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             let mut before = expected;
@@ -164,7 +186,7 @@ impl Store {
 
     /// All spaces, oldest first.
     pub async fn spaces(&self) -> Result<Vec<SpaceId>, StoreError> {
-        within_deadline(async {
+        self.answer(async {
             let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM spaces ORDER BY number")
                 .fetch_all(&self.pool)
                 .await?;
@@ -186,7 +208,7 @@ impl Store {
         after: u64,
         max: u32,
     ) -> Result<Vec<Recorded>, StoreError> {
-        within_deadline(async {
+        self.answer(async {
             let rows: Vec<String> = sqlx::query_scalar(
                 "SELECT body FROM events WHERE space = $1 AND seq > $2 ORDER BY seq LIMIT $3",
             )
@@ -209,7 +231,7 @@ impl Store {
 
     /// Keeps what happened to the node itself (JSON); of more than `NODE_EVENTS_MAX` the oldest are forgotten.
     pub async fn note_node_event(&self, body: &str) -> Result<(), StoreError> {
-        within_deadline(async {
+        self.answer(async {
             let mut transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
             sqlx::query("INSERT INTO node_events (body) VALUES ($1)")
                 .bind(body)
@@ -226,7 +248,7 @@ impl Store {
 
     /// The newest events of the node, oldest first, at most `max` and `LOG_ROWS_MAX`.
     pub async fn node_events(&self, max: u32) -> Result<Vec<String>, StoreError> {
-        within_deadline(async {
+        self.answer(async {
             let mut rows: Vec<String> =
                 sqlx::query_scalar("SELECT body FROM node_events ORDER BY number DESC LIMIT $1")
                     .bind(max.min(LOG_ROWS_MAX))
@@ -245,7 +267,7 @@ impl Store {
         space: &SpaceId,
         wall: UnixMillis,
     ) -> Result<(u32, u64), StoreError> {
-        within_deadline(async {
+        self.answer(async {
             let (epoch, samples): (i64, i64) = sqlx::query_as(
                 "INSERT INTO stages (space, epoch, samples, told) VALUES ($1, 1, 0, $2) \
                  ON CONFLICT (space) DO UPDATE SET epoch = epoch + 1, told = $2, samples = samples + \
@@ -271,7 +293,7 @@ impl Store {
         samples: u64,
         wall: UnixMillis,
     ) -> Result<(), StoreError> {
-        within_deadline(async {
+        self.answer(async {
             sqlx::query(
                 "UPDATE stages SET samples = $2, told = $3 WHERE space = $1 AND samples < $2",
             )

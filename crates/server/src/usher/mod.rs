@@ -5,6 +5,7 @@
 //! machine; `keep` and `secret` are the files; `words` reads knocks and writes answers.
 
 mod handle;
+mod happened;
 mod keep;
 mod limits;
 mod measure;
@@ -26,6 +27,7 @@ use hustings_control::gate::{
     Tally, Used,
 };
 use hustings_control::ids::SpaceId;
+use hustings_evidence::row::Happening;
 use tokio::sync::mpsc;
 
 use self::handle::UsherHandle;
@@ -37,6 +39,7 @@ pub use self::wicket::Wicket;
 pub(crate) use self::wicket::times;
 pub(crate) use self::words::{answer_knock, mark_of};
 use crate::clock::Clock;
+use crate::ops::flight::Flight;
 
 type SharedKeys = Arc<KeyRing>;
 
@@ -46,6 +49,8 @@ type SharedKeys = Arc<KeyRing>;
 pub enum NodeEvent {
     Ladder(LadderEvent),
     Mode(ModeEvent),
+    /// A start, a change of the configuration, an operator's action.
+    Happening(Happening),
 }
 
 /// What an operator says about one space's door.
@@ -94,6 +99,7 @@ pub struct Entrance {
     epochs: Mutex<HashMap<SpaceId, DoorEpoch>>,
     events: Mutex<VecDeque<NodeEvent>>,
     to_store: Mutex<Option<mpsc::Sender<NodeEvent>>>,
+    flight: Mutex<Option<Flight>>,
     gates: AtomicU32,
     /// The thread that reads this; none before it has started.
     usher: Mutex<Option<UsherHandle>>,
@@ -104,6 +110,8 @@ pub struct Entrance {
 pub struct Book {
     pub sum: Tally,
     pub spaces: HashMap<SpaceId, Tally>,
+    /// What was counted since the flight recorder last took it.
+    fresh: HashMap<SpaceId, (Tally, Spread)>,
     /// The newest second's spread over prefixes: knocks, distinct prefixes, bits of entropy. Of the busiest gate.
     pub spread: (u32, f64, f64),
 }
@@ -150,6 +158,7 @@ impl Entrance {
             epochs: Mutex::new(kept.epochs()),
             events: Mutex::default(),
             to_store: Mutex::default(),
+            flight: Mutex::default(),
             gates: AtomicU32::new(0),
             usher: Mutex::default(),
             clock,
@@ -257,14 +266,36 @@ impl Entrance {
         receiver
     }
 
+    /// Where all that happens is recorded from now on.
+    pub fn record_to(&self, flight: Flight) {
+        lock(&self.flight).replace(flight);
+    }
+
+    /// Something that is not the door's own doing: stored and recorded with the door's events.
+    pub fn happened(&self, happening: Happening) {
+        self.note(NodeEvent::Happening(happening));
+    }
+
+    /// What gates have counted since the last call, by space. Whatever is not taken stays in one sum for each space.
+    pub(crate) fn take_counted(&self) -> HashMap<SpaceId, (Tally, Spread)> {
+        std::mem::take(&mut lock(&self.book).fresh)
+    }
+
     fn note(&self, event: NodeEvent) {
         match &event {
+            NodeEvent::Happening(happening) => tracing::info!(
+                what = ?happening.what, name = happening.name.as_str(), before = happening.before.as_str(),
+                after = happening.after.as_str(), space = happening.space.as_ref().map(SpaceId::as_str), "this happened"
+            ),
             NodeEvent::Ladder(step) => tracing::info!(
                 from = ?step.from, to = ?step.to, because = ?step.because, permille = step.permille, "the ladder moved a step"
             ),
             NodeEvent::Mode(mode) => tracing::info!(
                 of = ?mode.of, from = mode.from.name(), to = mode.to.name(), because = ?mode.because, "the door's mode changed"
             ),
+        }
+        if let Some(flight) = lock(&self.flight).as_ref() {
+            flight.note(event.happening(self.clock.now().0 / 1_000));
         }
         if let Some(store) = lock(&self.to_store).as_ref()
             && store.try_send(event.clone()).is_err()
@@ -285,6 +316,9 @@ impl Entrance {
         let mut book = lock(&self.book);
         book.sum.add(tally);
         book.spaces.entry(space.clone()).or_default().add(tally);
+        let (counted, seen) = book.fresh.entry(space.clone()).or_default();
+        counted.add(tally);
+        seen.add(spread);
         book.spread = (spread.knocks(), spread.distinct(), spread.entropy());
     }
 

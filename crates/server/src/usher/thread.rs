@@ -275,7 +275,10 @@ impl Booth {
             let keep = times.now.0.saturating_sub(*since) < SHUT_KEPT_MS * 1_000;
             if !keep {
                 usher.close(space);
-                lock(&entrance.book).spaces.remove(space);
+                let mut book = lock(&entrance.book);
+                book.spaces.remove(space);
+                book.fresh.remove(space);
+                drop(book);
                 lock(&entrance.wishes).remove(space);
             }
             keep

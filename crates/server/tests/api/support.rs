@@ -53,6 +53,7 @@ impl Node {
         let (door, spaces) = (Arc::clone(&entrance), Arc::clone(&directory));
         let usher = UsherThread::start(door, spaces, spare, None, keeper).unwrap();
         let app = App {
+            flight: hustings::ops::flight::Flight::default(),
             entrance,
             wicket,
             ending: hustings::live::Ending::channel().1,

@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod files;
+mod flight;
 mod flood;
 mod hear;
 mod house;

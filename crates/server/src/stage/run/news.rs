@@ -37,6 +37,8 @@ impl Run {
                 sources: &self.levels,
             },
         );
+        let music = self.bed == Bed::HoldMusic;
+        self.parts.handle.music.store(music, Ordering::Relaxed);
         self.carry_levels(&roster, now);
         let quiet = roster.clone().quiet();
         let due = |at: Now, every_ms: u64| now.since(at) >= every_ms * 1_000;

@@ -1,6 +1,7 @@
 //! Who sits on the stage of a run: calls of the sessions, what each hears, and lost connections told to the desk.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use hustings_control::ids::PersonId;
 use hustings_control::spaces::{Command, Seat, Space};
@@ -57,8 +58,16 @@ impl Run {
     pub(super) fn sound_alarms(&mut self) {
         for alarm in self.output.alarms.drain(..) {
             match alarm {
-                StageAlarm::DeadAir { .. } => self.dead_air = true,
-                StageAlarm::DeadAirOver => self.dead_air = false,
+                StageAlarm::DeadAir { silent_ms, .. } => {
+                    self.dead_air = true;
+                    let since = (self.parts.clock.now().0 / 1_000).saturating_sub(silent_ms);
+                    let since = since.max(1);
+                    self.parts.handle.silent_since.store(since, Relaxed);
+                }
+                StageAlarm::DeadAirOver => {
+                    self.dead_air = false;
+                    self.parts.handle.silent_since.store(0, Relaxed);
+                }
                 // Who is lost is told from the state, each tenth of a second: an edge could be missed.
                 StageAlarm::SourceLost(_) | StageAlarm::SourceBack(_) => {}
             }

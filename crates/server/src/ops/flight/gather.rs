@@ -1,0 +1,481 @@
+//! Makes the rows of one second from what the parts of the node count anyway.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use hustings_control::gate::spread::Spread as Seen;
+use hustings_control::gate::{Mode, Tally, Used};
+use hustings_control::ids::SpaceId;
+use hustings_control::spaces::{Phase, Seat};
+use hustings_evidence::row;
+use hustings_evidence::row::{
+    Behaviour, Connections, Counts, Dependencies, Faults, Happening, Knocks, Latency, Named as _,
+    NodeRow, People, SPACES_MAX, Shed, SpaceRow, Spread, Stage, Tls, What,
+};
+
+use super::meter::Meter;
+use super::proc::{self, Proc};
+use crate::archive::Archive;
+use crate::clock::Clock;
+use crate::edge::{Abuse, EdgeMeter, EdgeStats};
+use crate::live::{Directory, SpaceHandle};
+use crate::shield::ShieldMeter;
+use crate::usher::Entrance;
+
+/// Milliseconds that the wall's clock may move against the machine's in a second and still be one that is not set.
+const CLOCK_STEP_MS: i64 = 100;
+
+/// Where the numbers come from.
+pub struct Sources {
+    pub clock: Clock,
+    pub entrance: Arc<Entrance>,
+    pub directory: Arc<Directory>,
+    pub edge: EdgeMeter,
+    pub archive: Archive,
+    pub shield: Option<ShieldMeter>,
+    pub store: Arc<Meter>,
+    pub desk: Arc<Meter>,
+    pub data: PathBuf,
+}
+
+/// What was counted up to the row before.
+pub(super) struct Gatherer {
+    from: Sources,
+    proc: Proc,
+    up_ms: u64,
+    wall_ms: u64,
+    edge: EdgeStats,
+    dropped: u64,
+    spaces: HashMap<SpaceId, Before>,
+    /// The last second whose stays were counted.
+    second: u32,
+}
+
+/// Sums of a space at the row before.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    joins: u64,
+    left: u64,
+    lost: u64,
+    too_slow: u64,
+    replaced: u64,
+    heard_out: u64,
+    as_page: u64,
+    pages: u64,
+    polls: u64,
+    looks: u64,
+    gone_early: u64,
+    gone_later: u64,
+    restarts: u64,
+    pushed: u64,
+}
+
+/// One second.
+pub(super) struct Second {
+    pub(super) node: Box<NodeRow>,
+    pub(super) spaces: Vec<SpaceRow>,
+    pub(super) happenings: Vec<Happening>,
+}
+
+impl Gatherer {
+    pub(super) fn new(from: Sources) -> Self {
+        let now = from.clock.now().0 / 1_000;
+        let mut gatherer = Self {
+            proc: Proc::default(),
+            up_ms: now,
+            wall_ms: from.clock.wall().0,
+            edge: from.edge.stats(),
+            dropped: 0,
+            spaces: HashMap::new(),
+            second: u32::try_from(now / 1_000).unwrap_or(u32::MAX),
+            from,
+        };
+        // What was counted before the recorder began is no row's.
+        gatherer.proc.cpu(1);
+        gatherer.proc.network();
+        gatherer
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.from.clock
+    }
+
+    /// All that has happened since the last call.
+    pub(super) fn second(&mut self, disk: Latency, rows_lost: u64) -> Second {
+        let (up_ms, wall) = (self.from.clock.now().0 / 1_000, self.from.clock.wall());
+        let took_ms = up_ms.saturating_sub(self.up_ms);
+        let mut node = Box::new(NodeRow {
+            at: wall,
+            up_ms,
+            took_ms: short(took_ms),
+            clock_step_ms: self.clock_step(up_ms, wall.0),
+            rows_lost: short(rows_lost),
+            ..NodeRow::default()
+        });
+        let spaces = self.spaces(&mut node);
+        self.machine(&mut node, took_ms);
+        self.edge(&mut node, took_ms);
+        self.door(&mut node);
+        node.dependencies = Dependencies {
+            store: self.from.store.take(),
+            disk,
+            webhook: Latency::default(),
+            desk: self.from.desk.take(),
+        };
+        let dependencies = &node.dependencies;
+        node.faults.dependencies = dependencies
+            .store
+            .failures
+            .saturating_add(disk_failures(dependencies));
+        let mut happenings = Vec::new();
+        if node.clock_step_ms != 0 {
+            happenings.push(Happening {
+                at: wall,
+                up_ms,
+                what: What::ClockStepped,
+                number: node.clock_step_ms,
+                ..Happening::default()
+            });
+        }
+        (self.up_ms, self.wall_ms) = (up_ms, wall.0);
+        Second {
+            node,
+            spaces,
+            happenings,
+        }
+    }
+
+    fn clock_step(&self, up_ms: u64, wall_ms: u64) -> i64 {
+        let since = |now: u64, before: u64| now.cast_signed().saturating_sub(before.cast_signed());
+        let step = since(wall_ms, self.wall_ms).saturating_sub(since(up_ms, self.up_ms));
+        if step.abs() < CLOCK_STEP_MS { 0 } else { step }
+    }
+
+    /// Rows of the spaces of which most happens, and the sums of all.
+    fn spaces(&mut self, node: &mut NodeRow) -> Vec<SpaceRow> {
+        let mut counted = self.from.entrance.take_counted();
+        let seconds = self.seconds(node.up_ms);
+        let (mut rows, mut seen) = (Vec::new(), Seen::default());
+        let all = self.from.directory.all();
+        self.spaces.retain(|id, _| all.contains_key(id));
+        for handle in all.values() {
+            let (tally, spread) = counted.remove(&handle.id).unwrap_or_default();
+            let before = self.spaces.entry(handle.id.clone()).or_default();
+            let mut row = space_row(handle, before, &tally, &spread, &seconds);
+            (row.at, row.up_ms) = (node.at, node.up_ms);
+            row.stage = stage_of(handle, before, node.up_ms);
+            let wish = self.from.entrance.wish(&handle.id);
+            (row.paused, row.limit) = (wish.paused, wish.limit.unwrap_or(0));
+            row.stage.recording_trouble = self.from.archive.trouble_of(&handle.id).is_some();
+            let seats = node_seats(&self.from.entrance);
+            row.guaranteed = (wish.guaranteed.unwrap_or(0.0) * f64::from(seats)) as u32;
+            node.knocks.add(&row.knocks);
+            add_people(&mut node.people, &row.people);
+            add_behaviour(&mut node.behaviour, &row.behaviour);
+            node.mode = node.mode.max(row.mode);
+            seen.add(&spread);
+            let running = matches!(row.phase, Some(Phase::Open | Phase::Live));
+            node.spaces += u32::from(running);
+            if running || busy(&row) > 0 {
+                rows.push(row);
+            }
+        }
+        node.spread = spread_of(&seen);
+        rows.sort_by_key(|row| std::cmp::Reverse(busy(row)));
+        node.spaces_untold = short(rows.len().saturating_sub(SPACES_MAX) as u64);
+        rows.truncate(SPACES_MAX);
+        rows
+    }
+
+    /// Whole seconds that have gone by since the last row.
+    fn seconds(&mut self, up_ms: u64) -> Vec<u32> {
+        let now = u32::try_from(up_ms / 1_000).unwrap_or(u32::MAX);
+        // A machine that slept for longer has its listeners' stays of that time in no row.
+        let from = self.second.max(now.saturating_sub(64));
+        self.second = now;
+        (from..now).collect()
+    }
+
+    fn edge(&mut self, node: &mut NodeRow, took_ms: u64) {
+        let now = self.from.edge.stats();
+        let before = std::mem::replace(&mut self.edge, now);
+        let since = |now: u64, before: u64| short(now.saturating_sub(before));
+        let mut shed = Counts::default();
+        for (abuse, kind) in Abuse::ALL
+            .into_iter()
+            .filter_map(|abuse| Some((abuse, shed_of(abuse)?)))
+        {
+            shed.set(kind, since(now.abuse.of(abuse), before.abuse.of(abuse)));
+        }
+        let (requests, request_worst_us) = self.from.edge.take_requests();
+        node.tls = Tls {
+            handshakes: since(now.handshakes, before.handshakes),
+            failures: shed.of(Shed::BadHandshake),
+            refused: shed.of(Shed::HandshakeRate),
+            certificate_left_s: 0,
+        };
+        let answers: [u32; 3] =
+            std::array::from_fn(|at| since(now.answers[at], before.answers[at]));
+        let [theirs, ours, full] = answers;
+        let panics =
+            since(now.sweep_panics, before.sweep_panics) + since(now.restarts, before.restarts);
+        node.faults = Faults {
+            theirs: theirs + shed.of(Shed::BadHead) + shed.of(Shed::BadHandshake),
+            ours: ours + panics,
+            dependencies: 0,
+            network: node.people.too_slow,
+            full,
+        };
+        node.behaviour.scripts = since(now.assets, before.assets);
+        node.connections = Connections {
+            accepted: since(now.accepted, before.accepted),
+            requests,
+            request_worst_us,
+            open: short(now.tasks),
+            shed,
+            accept_pauses: since(now.accept_pauses, before.accept_pauses),
+            dropped_prefixes: 0,
+        };
+        node.cadence_ms = short(now.cadence_ms);
+        node.sweep_load_permille = (now.projected_load * 1_000.0).clamp(0.0, 1e6) as u32;
+        node.network.sound_bytes = now.bytes.saturating_sub(before.bytes);
+        let sweeps_us = now.sweep_us.saturating_sub(before.sweep_us);
+        node.cpu.sweeps = short(sweeps_us / took_ms.max(1));
+        if let Some(shield) = &self.from.shield {
+            let dropped = shield.stats().dropped;
+            node.connections.dropped_prefixes = since(dropped, self.dropped);
+            self.dropped = dropped;
+        }
+    }
+
+    fn door(&self, node: &mut NodeRow) {
+        let Some(standing) = self.from.entrance.standing() else {
+            return;
+        };
+        node.step = standing.step;
+        (node.seats, node.seats_out) = (standing.capacity, standing.out);
+        node.short = Some(standing.short);
+        let used = |used: Used| row::Used {
+            used: used.used,
+            limit: used.limit,
+        };
+        node.machine.memory = used(standing.load.memory);
+        node.machine.crowd_files = used(standing.load.files);
+        node.machine.uplink = used(standing.load.uplink);
+    }
+
+    fn machine(&mut self, node: &mut NodeRow, took_ms: u64) {
+        node.cpu = self.proc.cpu(took_ms);
+        node.network = self.proc.network();
+        node.machine.resident = proc::resident();
+        node.machine.files = proc::open_files();
+        node.machine.disk = proc::disk(&self.from.data);
+        node.machine.threads = self.proc.threads();
+    }
+}
+
+fn disk_failures(dependencies: &Dependencies) -> u32 {
+    let rest = [
+        &dependencies.disk,
+        &dependencies.webhook,
+        &dependencies.desk,
+    ];
+    rest.iter().map(|latency| latency.failures).sum()
+}
+
+fn node_seats(entrance: &Entrance) -> u32 {
+    entrance.standing().map_or(0, |standing| standing.capacity)
+}
+
+fn space_row(
+    handle: &SpaceHandle,
+    before: &mut Before,
+    tally: &Tally,
+    spread: &Seen,
+    seconds: &[u32],
+) -> SpaceRow {
+    let counts = &handle.counts;
+    let knocks = Knocks::from(tally);
+    let door = handle.door.load_full();
+    let (issued, called) = door.as_ref().map_or((0, 0), |door| door.line());
+    let mut behaviour = Behaviour {
+        pages: since(&counts.pages, &mut before.pages),
+        polls: since(&counts.polls, &mut before.polls),
+        looks: since(&counts.looks, &mut before.looks),
+        gone_before_10s: since(&counts.stays.gone_early, &mut before.gone_early),
+        gone_before_60s: since(&counts.stays.gone_later, &mut before.gone_later),
+        ..Behaviour::default()
+    };
+    for second in seconds {
+        let (short, long) = counts.stays.stayed(*second);
+        behaviour.stayed_10s += short;
+        behaviour.stayed_60s += long;
+    }
+    let people = People {
+        inside: short(counts.inside()),
+        waiting: short(issued.saturating_sub(called)),
+        entered: since(&counts.joins, &mut before.joins),
+        as_page: since(&counts.as_page, &mut before.as_page),
+        returned: knocks.resume.admitted(),
+        left: since(&counts.left, &mut before.left),
+        lost: since(&counts.lost, &mut before.lost),
+        too_slow: since(&counts.too_slow, &mut before.too_slow),
+        replaced: since(&counts.replaced, &mut before.replaced),
+        heard_out: since(&counts.heard_out, &mut before.heard_out),
+        ..People::default()
+    };
+    SpaceRow {
+        space: Some(handle.id.clone()),
+        phase: Some(handle.snapshot.load().phase),
+        knocks,
+        spread: spread_of(spread),
+        people,
+        behaviour,
+        mode: door.as_ref().map_or(Mode::Calm, |door| door.mode()),
+        issued,
+        called,
+        puzzle_tries: door.as_ref().map_or(0, |door| door.hardest()),
+        ..SpaceRow::default()
+    }
+}
+
+fn stage_of(handle: &SpaceHandle, before: &mut Before, up_ms: u64) -> Stage {
+    let levels = handle.levels.load();
+    let count = |so: &dyn Fn(&&hustings_media::stage::SourceState) -> bool| {
+        short(levels.iter().filter(so).count() as u64)
+    };
+    let rings = handle.rings.load();
+    let pushed = rings
+        .as_ref()
+        .as_ref()
+        .map_or(0, |rings| rings.ogg.next_sequence());
+    // New rings begin anew.
+    let pages_pushed = pushed.checked_sub(before.pushed).unwrap_or(pushed);
+    before.pushed = pushed;
+    let snapshot = handle.snapshot.load();
+    let on_stage = |so: fn(&Seat) -> bool| {
+        short(
+            snapshot
+                .people
+                .values()
+                .filter(|person| so(&person.seat))
+                .count() as u64,
+        )
+    };
+    Stage {
+        running: handle.stage.load().is_some(),
+        restarts: since(&handle.stage_restarts, &mut before.restarts),
+        seated: on_stage(|seat| *seat != Seat::None),
+        lost: on_stage(|seat| matches!(seat, Seat::LostSince(_))),
+        muted: count(&|source| source.muted),
+        zeros: count(&|source| source.zeros),
+        loudest: levels.iter().map(|source| source.level).max().unwrap_or(0),
+        silent_ms: match handle.silent_since.load(Relaxed) {
+            0 => 0,
+            since => short(up_ms.saturating_sub(since)),
+        },
+        music: handle.music.load(Relaxed),
+        pages_pushed: short(pages_pushed),
+        ..Stage::default()
+    }
+}
+
+fn spread_of(seen: &Seen) -> Spread {
+    if seen.knocks() == 0 {
+        return Spread::default();
+    }
+    let knocks = u64::from(seen.knocks());
+    let top = seen.top();
+    let share = |count: u64| short((count * 1_000 / knocks).min(1_000));
+    let first = top.first().map_or(0, |entry| u64::from(entry.1));
+    Spread {
+        prefixes: seen.distinct().round().clamp(1.0, 4e9) as u32,
+        entropy_mbit: (seen.entropy() * 1_000.0).round().clamp(0.0, 8_000.0) as u32,
+        top_permille: share(first),
+        top8_permille: share(top.iter().map(|entry| u64::from(entry.1)).sum()),
+    }
+}
+
+/// How much happens in a space: those of which least does have no row of their own when there are too many.
+fn busy(row: &SpaceRow) -> u64 {
+    let people = &row.people;
+    let all = [
+        row.knocks.sum().offered,
+        people.inside,
+        people.waiting,
+        people.entered,
+        people.left,
+        people.lost,
+        people.too_slow,
+        people.replaced,
+        people.heard_out,
+        row.behaviour.pages,
+        row.stage.restarts,
+    ];
+    all.into_iter().map(u64::from).sum()
+}
+
+fn add_people(sum: &mut People, more: &People) {
+    for (sum, more) in [
+        (&mut sum.inside, more.inside),
+        (&mut sum.waiting, more.waiting),
+        (&mut sum.entered, more.entered),
+        (&mut sum.as_page, more.as_page),
+        (&mut sum.returned, more.returned),
+        (&mut sum.left, more.left),
+        (&mut sum.lost, more.lost),
+        (&mut sum.too_slow, more.too_slow),
+        (&mut sum.replaced, more.replaced),
+        (&mut sum.heard_out, more.heard_out),
+    ] {
+        *sum = sum.saturating_add(more);
+    }
+}
+
+fn add_behaviour(sum: &mut Behaviour, more: &Behaviour) {
+    for (sum, more) in [
+        (&mut sum.pages, more.pages),
+        (&mut sum.polls, more.polls),
+        (&mut sum.looks, more.looks),
+        (&mut sum.stayed_10s, more.stayed_10s),
+        (&mut sum.stayed_60s, more.stayed_60s),
+        (&mut sum.gone_before_10s, more.gone_before_10s),
+        (&mut sum.gone_before_60s, more.gone_before_60s),
+    ] {
+        *sum = sum.saturating_add(more);
+    }
+}
+
+fn shed_of(abuse: Abuse) -> Option<Shed> {
+    Shed::ALL
+        .iter()
+        .copied()
+        .find(|shed| shed.name() == abuse.name())
+}
+
+fn since(count: &AtomicU64, before: &mut u64) -> u32 {
+    let now = count.load(Relaxed);
+    short(now.saturating_sub(std::mem::replace(before, now)))
+}
+
+fn short(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_of_the_door_has_its_own_in_the_row() {
+        let mut found: Vec<&str> = Abuse::ALL
+            .into_iter()
+            .filter_map(shed_of)
+            .map(Shed::name)
+            .collect();
+        found.dedup();
+        assert_eq!(found, Abuse::ALL.map(Abuse::name));
+    }
+}
