@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::second::Second;
-use super::words::{clock, duration, number};
+use super::words::{clock, duration, number, plain};
 use crate::row::{Happening, What};
 
 /// A minute, or several that were alike.
@@ -163,10 +163,10 @@ fn sentence(minute: &Minute) -> String {
 /// A happening in words: when, what, and from what to what.
 pub fn say(happening: &Happening) -> String {
     let at = clock(happening.at.0 / 1_000);
-    let (name, before, after) = (
-        happening.name.as_str(),
-        happening.before.as_str(),
-        happening.after.as_str(),
+    let name = plain(happening.name.as_str());
+    let (before, after) = (
+        plain(happening.before.as_str()),
+        plain(happening.after.as_str()),
     );
     let what = match happening.what {
         What::NodeStarted => "the node started",

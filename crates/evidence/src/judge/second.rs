@@ -130,6 +130,8 @@ impl Second {
             &mut second.full_answers,
             &mut second.dependency_errors,
             &mut second.rows_lost,
+            &mut second.issued,
+            &mut second.called,
         ];
         let many = second
             .dependency_us

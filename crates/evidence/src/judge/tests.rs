@@ -297,6 +297,16 @@ fn harm_that_nothing_explains_is_undetermined() {
     assert!(finding.harm.is_any());
 }
 
+/// What the random counters found: places that jump to the greatest number when no page was seen.
+#[test]
+fn places_that_jump_do_not_run_over() {
+    let mut seconds = evening(120);
+    for second in &mut seconds[60..] {
+        (second.issued, second.called, second.entered, second.pages) = (u64::MAX, 5, u64::MAX, 0);
+    }
+    assert!(!judged(&seconds, &[]).headline.is_empty());
+}
+
 fn any_second() -> impl Strategy<Value = Second> {
     let number = prop_oneof![Just(0), Just(1), 0_u64..10_000, Just(u64::MAX)];
     let time = prop_oneof![99 => 0_u64..400, 1 => any::<u64>()];

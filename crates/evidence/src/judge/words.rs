@@ -60,6 +60,14 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// Without characters that turn the direction of what follows, or are not seen: a setting's name must not rewrite a sentence.
+pub fn plain(text: &str) -> String {
+    let turns = |c: &char| matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+    text.chars()
+        .filter(|c| !c.is_control() && !turns(c))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,6 +81,7 @@ mod tests {
             ("1.2 %".into(), "96 %".into())
         );
         assert_eq!(clock(1_800_000_000), "08:00:00");
+        assert_eq!(plain("a\u{202e}b\nc ä"), "abc ä");
         assert_eq!(
             (duration(59), duration(125), duration(7_260)),
             ("59 s".into(), "2 min 5 s".into(), "2 h 1 min".into())
