@@ -284,13 +284,7 @@ impl Booked {
         let others = (0..LANES)
             .filter(|lane| *lane != 2)
             .any(|lane| self.seen.unmet[lane] > 0);
-        let mut wanted = self.demand.map(|demand| {
-            if demand < DEMAND_MIN {
-                0
-            } else {
-                demand.ceil() as u32
-            }
-        });
+        let mut wanted = self.demand.map(of_demand);
         let idle = self.idle[2] >= IDLE_TICKS && others;
         if !idle {
             let line = self
@@ -310,7 +304,8 @@ impl Booked {
                 Some((dealt + now).saturating_sub(left))
             });
         }
-        let here = self.demand[2].ceil() as u32;
+        // Those who come by themselves need no call; a memory of them that has faded is nobody.
+        let here = of_demand(self.demand[2]);
         let (seats, over) = (dealt[2].saturating_sub(here), self.seen.over_level);
         let more = self
             .caller
@@ -336,5 +331,14 @@ impl Booked {
         let entered = self.door.inside_by_lane(Lane::Effort);
         let fair = entered / cohorts.len() as u32;
         cohorts.iter().for_each(|cohort| cohort.adjust(fair));
+    }
+}
+
+/// How many want a seat by a demand that fades.
+fn of_demand(demand: f64) -> u32 {
+    if demand < DEMAND_MIN {
+        0
+    } else {
+        demand.ceil() as u32
     }
 }
