@@ -245,16 +245,17 @@ export class Door extends EventTarget {
     const now = Date.now();
     if (said.place) this.#keepPlace({ token: said.place, since: this.#place?.since ?? now });
     const before = this.line;
-    this.line = { ...before, position: said.position, ahead: said.ahead, wait: said.wait, cause: said.cause, since: this.#place?.since ?? before?.since ?? now, checked: now, from: Math.max(before?.from ?? 0, said.ahead), full: said.wait ? false : before?.full ?? false };
+    this.line = { ...before, position: said.position, ahead: said.ahead, wait: said.wait, cause: said.cause, since: this.#place?.since ?? before?.since ?? now, checked: now, from: Math.max(before?.from ?? 0, said.ahead), draw_at: said.draw_ms ? now + said.draw_ms : 0, full: said.wait || said.draw_ms ? false : before?.full ?? false };
     this.#to("wait");
     if (said.puzzle_offered) this.#effort();
   }
 
   /** Sleeps, looks, and sleeps again, until it is worth knocking. */
   async #sleepUntilDue(said, signal) {
-    let pause = said.wait || !TO_COME.has(said.cause) ? said.poll_ms : Math.min(said.poll_ms, pollAfter(null, 0));
+    // The server spreads who comes back after a draw: looking sooner tells nothing.
+    let pause = said.wait || said.draw_ms || !TO_COME.has(said.cause) ? said.poll_ms : Math.min(said.poll_ms, pollAfter(null, 0));
     // Nobody tells in a knock how the line moves. For a long wait one look more is worth it.
-    if (pause > 4 * POLL_MIN && TO_COME.has(said.cause) && await this.#isDue()) return;
+    if (pause > 4 * POLL_MIN && !said.draw_ms && TO_COME.has(said.cause) && await this.#isDue()) return;
     for (let looks = 1; ; looks += 1) {
       await this.#rest(pause, signal);
       if (signal.aborted || !TO_COME.has(said.cause)) return;

@@ -18,7 +18,7 @@ export const waitWords = ({ wait, cause, ahead, draw_at: drawn }) => {
   if (cause === "node_full") return ["This server carries no more people at this moment.", " Your place is kept."];
   if (cause === "prefix_share") return ["Many people listen from your network already, and others come first.", " Your place is kept."];
   if (cause === "no_seat" || (wait && wait.high_s < 5) || (!ahead && wait)) return ["You are next.", " The next seat that comes free is yours."];
-  if (drawn > Date.now()) return ["Everybody who comes before ", moment(drawn, "clock"), " takes part in a draw.", " Coming earlier than others wins nothing."];
+  if (drawn > Date.now()) return ["Everybody who comes in the first seconds does.", " Coming earlier than others wins nothing."];
   if (!wait) return ["People are entering slowly now, and we cannot say how long it takes.", " Your place is kept."];
   if (wait.high_s < 60) return ["Less than ", "a minute", "."];
   const [low, high] = [minutes(wait.low_s), minutes(wait.high_s)];
@@ -131,9 +131,11 @@ export class LineView {
   }
 
   #ticket(line, turn) {
-    text($("line-place"), number(line.position + 1));
-    text($("line-how"), line.draw_at > Date.now() ? "Places are drawn by lot." : `You came at ${moment(line.since, "clock")}. Places go by arrival.`);
-    const first = turn ? "It is your turn." : line.ahead ? `${number(line.ahead)} ${line.ahead === 1 ? "person is" : "people are"} ahead of you.` : "Nobody is ahead of you.";
+    // No place says anything before the draw.
+    const drawing = !turn && line.draw_at > Date.now();
+    text($("line-place"), drawing ? "–" : number(line.position + 1));
+    text($("line-how"), drawing ? "Places are drawn by lot." : `You came at ${moment(line.since, "clock")}. Places go by arrival.`);
+    const first = turn ? "It is your turn." : drawing ? "You take part in the draw." : line.ahead ? `${number(line.ahead)} ${line.ahead === 1 ? "person is" : "people are"} ahead of you.` : "Nobody is ahead of you.";
     const rest = turn ? ["Your place is kept."] : waitWords(line);
     const words = first + rest.join("");
     if ($("line-wait").dataset.words !== words) {

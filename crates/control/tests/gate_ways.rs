@@ -654,3 +654,51 @@ fn serving_json_says_where_the_line_is() {
     assert!(value["pace"].is_null() && value["seal"].as_str().unwrap().starts_with("1:"));
     assert!(bytes.len() < 400, "{} bytes", bytes.len());
 }
+
+#[test]
+fn one_free_seat_calls_the_line() {
+    let mut night = Night::new(4);
+    let mut inside = night.storm(0);
+    night.pass(60_000);
+    let place = waiting(night.knock(1, Ask::Right, Shows::Nothing))
+        .place
+        .unwrap();
+    night.pass(2_000);
+    assert_eq!(night.door.line().1, 0, "no seat, no call");
+    inside.pop();
+    night.pass(1_000);
+    assert_eq!(night.door.line(), (1, 1), "one seat, one call");
+    let verdict = night.knock(1, Ask::Right, token(&place));
+    assert!(matches!(verdict, Verdict::Enter(_)), "{verdict:?}");
+}
+
+#[test]
+fn who_comes_before_the_draw_has_a_rank_by_lot_and_who_comes_after_stands_behind() {
+    let mut night = Night::new(4);
+    let far = night.times.now.plus_millis(60_000);
+    assert!(night.door.draw_at(far));
+    // In calm nobody needs a place, and a draw holds nobody up.
+    let seated = entered(night.knock(99, Ask::Sound, Shows::Nothing));
+    let _inside = night.storm(0);
+    let early: Vec<_> = (0..20)
+        .map(|from| waiting(night.knock(from, Ask::Right, Shows::Nothing)))
+        .collect();
+    let soon = night.times.now.plus_millis(5_000);
+    assert!(
+        night.door.draw_at(soon),
+        "what is still to come can be moved"
+    );
+    assert_eq!(night.door.draws_in_ms(night.times.now), Some(5_000));
+    night.pass(4_000);
+    assert_eq!(night.door.line().1, 0, "nobody is called before the draw");
+    night.pass(2_000);
+    assert!(!night.door.draw_at(far), "there is no second draw");
+    let late = waiting(night.knock(50, Ask::Right, Shows::Nothing));
+    let drawn: Vec<_> = early
+        .iter()
+        .map(|one| waiting(night.knock(1, Ask::Right, token(&one.place.unwrap()))).position)
+        .collect();
+    assert!(!drawn.is_sorted(), "{drawn:?}");
+    assert!(drawn.iter().all(|position| *position <= late.position));
+    drop(seated);
+}

@@ -57,14 +57,15 @@ impl Gate {
             line.estimate(ahead)
         };
         let random = (self.dice.roll() >> 32) as u32;
+        let storm = knock.door.mode() == Mode::Storm;
         let poll_ms = match (cause, line.draws_in_ms(times.now)) {
             (Cause::Open, _) => 0,
-            (Cause::NotYourTurn | Cause::NoRight, Some(draw)) if !called => {
+            (Cause::NotYourTurn | Cause::NoRight, Some(draw)) if storm && !called => {
                 let spread = (u64::from(DRAW_SPREAD_MS) * u64::from(random)) >> 32;
                 (draw.min(u64::from(u32::MAX / 2)) as u32).saturating_add(spread as u32)
             }
             // A busy door calls everyone within a tick; the place has to be old enough.
-            (Cause::NoRight, None) if knock.door.mode() < Mode::Storm => {
+            (Cause::NoRight, _) if !storm => {
                 PLACE_AGE_MIN_MS as u32
                     + ((u64::from(POLL_MS_BUSY) * u64::from(random)) >> 32) as u32
             }

@@ -280,9 +280,14 @@ impl Door {
     }
 
     /// Puts a draw before the line: whoever gets a place before `at` gets a random rank. Works until the first place is
-    /// given; false after that.
+    /// given, and moves a draw that is still to come; false after that.
     pub fn draw_at(&self, at: Now) -> bool {
         self.line.draw_at(at)
+    }
+
+    /// Milliseconds to the draw, if it is still to come.
+    pub fn draws_in_ms(&self, now: Now) -> Option<u64> {
+        self.line.draws_in_ms(now)
     }
 
     /// For the shell to store every few seconds.

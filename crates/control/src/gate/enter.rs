@@ -70,7 +70,9 @@ impl Gate {
             return None;
         }
         if let Some((place, token)) = right.place {
-            if !door.line.is_called(place) {
+            // Who comes while seats are not short need not wait for the draw.
+            let drawing = door.line.is_drawing() && mode < Mode::Storm;
+            if !drawing && !door.line.is_called(place) {
                 return Some(Cause::NotYourTurn);
             }
             // A clock that stepped back makes nobody younger.

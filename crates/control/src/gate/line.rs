@@ -90,8 +90,13 @@ impl Line {
         line
     }
 
-    /// Whoever comes before `at` takes part in a draw. Only before anybody has a place; else nothing changes.
+    /// Whoever comes before `at` takes part in a draw. A draw that is still to come is moved; else it works only before
+    /// anybody has a place, and nothing changes after that.
     pub(crate) fn draw_at(&self, at: Now) -> bool {
+        if !self.drawn.load(Acquire) {
+            self.draws_at.store(at.0, Relaxed);
+            return true;
+        }
         let fresh = self.issued.load(Relaxed) == 0;
         if fresh {
             self.draws_at.store(at.0, Relaxed);
@@ -253,6 +258,10 @@ impl Line {
         };
         let seconds = |pace: f64| (ahead as f64 / pace).ceil().min(f64::from(u32::MAX)) as u32;
         Estimate::Between(seconds(quick), seconds(slow.min(quick)))
+    }
+
+    pub(crate) fn is_drawing(&self) -> bool {
+        !self.drawn.load(Relaxed)
     }
 
     /// Milliseconds to the draw, if it is still to come.

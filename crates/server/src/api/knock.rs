@@ -59,6 +59,8 @@ pub(crate) struct KnockAnswer {
     /// Places before this one, and this one as a number to compare with `called` of `serving.json`.
     ahead: Option<u64>,
     position: Option<u64>,
+    /// Milliseconds to the draw among those who came in the first seconds; absent when there is none.
+    draw_ms: Option<u64>,
     /// Milliseconds until it is worth asking again.
     poll_ms: Option<u32>,
     /// Whether `ask: puzzle` would be answered with one.

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use hustings_control::gate::line::Estimate;
-use hustings_control::gate::{Ask, Cause, Door, Reason, Shows, Verdict, Waiting};
+use hustings_control::gate::{Ask, Cause, Door, Mode, Reason, Shows, Verdict, Waiting};
 use hustings_control::ids::UnixMillis;
 use hustings_control::spaces::Space;
 use maud::{Markup, html};
@@ -25,12 +25,18 @@ use crate::live::SpaceHandle;
 /// turn only so.
 const REFRESH_S_MIN: u32 = 3;
 const REFRESH_S_MAX: u32 = 60;
+/// Seconds to the first look when nobody knows how long it takes; each later one waits twice as long, up to what the gate says.
+const REFRESH_S_SOON: u32 = 6;
+/// Looks in a row that are counted in the link: by then the gate's own time is shorter.
+const LOOKS_MAX: u32 = 4;
 /// People drawn before somebody at most: more are too small to see.
 const QUEUE_DRAWN: u64 = 40;
 
 #[derive(Deserialize)]
 pub(super) struct Asked {
     place: Option<String>,
+    /// Looks in a row at which nobody knew how long it takes.
+    looks: Option<u32>,
 }
 
 /// Where somebody without script stands.
@@ -38,12 +44,12 @@ pub(super) enum LineState {
     /// No ticket is needed now.
     Open,
     /// A seat is held for this ticket.
-    Turn {
-        ticket: String,
-    },
+    Turn { ticket: String },
     Waiting {
         waiting: Waiting,
         place: String,
+        /// Milliseconds to the draw that this place takes part in.
+        draw_ms: Option<u64>,
     },
     /// What was shown is worth nothing; the next look begins anew.
     TurnedAway(Reason),
@@ -72,7 +78,8 @@ pub(super) async fn page(
         client(&request),
         asked.place.unwrap_or_default(),
     );
-    show(&handle, &state, app.clock.wall())
+    let again = again(&handle, &state, asked.looks.unwrap_or(0).min(LOOKS_MAX));
+    show(&handle, &state, again, app.clock.wall())
 }
 
 /// A page of another site may link here, but must not knock by pictures and frames.
@@ -107,22 +114,56 @@ fn stand(app: &App, door: &Arc<Door>, from: IpAddr, place: String) -> LineState 
                 .place
                 .map_or(place, |place| place.as_str().to_owned()),
             waiting,
+            draw_ms: door
+                .draws_in_ms(wicket.now())
+                .filter(|_| door.mode() == Mode::Storm),
         },
         Verdict::TurnAway(reason) => LineState::TurnedAway(reason),
     }
 }
 
-fn show(handle: &SpaceHandle, state: &LineState, now: UnixMillis) -> Response {
-    let space = handle.snapshot.load();
-    let id = handle.id.as_str();
-    let (heading, title, again) = match state {
-        LineState::Open | LineState::Turn { .. } => ("Your turn.", "Your turn".to_owned(), None),
-        LineState::Waiting { waiting, place } => {
-            let seconds = match waiting.poll_ms {
-                // A busy door only asks to come twice.
-                0..=1_000 => 1,
-                ms => ms.div_ceil(1_000).clamp(REFRESH_S_MIN, REFRESH_S_MAX),
+/// When the page looks again, and where; none when there is nothing to wait for.
+fn again(handle: &SpaceHandle, state: &LineState, looks: u32) -> Option<(u32, String)> {
+    let line = format!("/s/{}/line", handle.id);
+    match state {
+        LineState::Open | LineState::Turn { .. } => None,
+        LineState::TurnedAway(_) => Some((REFRESH_S_MIN, line)),
+        LineState::Waiting {
+            waiting,
+            place,
+            draw_ms,
+        } => {
+            let seconds = waiting.poll_ms.div_ceil(1_000);
+            let known = waiting.wait != Estimate::Unknown || draw_ms.is_some();
+            let (seconds, looks) = if known {
+                (seconds, String::new())
+            } else {
+                (
+                    seconds.min(REFRESH_S_SOON << looks),
+                    format!("&looks={}", looks + 1),
+                )
             };
+            // A busy door only asks to come twice.
+            let least = if waiting.poll_ms <= 1_000 { 1 } else { REFRESH_S_MIN };
+            Some((
+                seconds.clamp(least, REFRESH_S_MAX),
+                format!("{line}?place={place}{looks}"),
+            ))
+        }
+    }
+}
+
+fn show(
+    handle: &SpaceHandle,
+    state: &LineState,
+    again: Option<(u32, String)>,
+    now: UnixMillis,
+) -> Response {
+    let space = handle.snapshot.load();
+    let (heading, title) = match state {
+        LineState::Open | LineState::Turn { .. } => ("Your turn.", "Your turn".to_owned()),
+        LineState::TurnedAway(_) => ("At the door.", "You are in line".to_owned()),
+        LineState::Waiting { waiting, .. } => {
             let title = match waiting.wait {
                 Estimate::Between(..) => format!(
                     "You are in line, place {}",
@@ -130,20 +171,7 @@ fn show(handle: &SpaceHandle, state: &LineState, now: UnixMillis) -> Response {
                 ),
                 Estimate::Unknown => "You are in line".to_owned(),
             };
-            let next = format!("/s/{id}/line?place={place}");
-            (
-                "You are in line. This page lets you in.",
-                title,
-                Some((seconds, next)),
-            )
-        }
-        LineState::TurnedAway(_) => {
-            let next = format!("/s/{id}/line");
-            (
-                "At the door.",
-                "You are in line".to_owned(),
-                Some((REFRESH_S_MIN, next)),
-            )
+            ("You are in line. This page lets you in.", title)
         }
     };
     let page = Page {
@@ -184,30 +212,43 @@ fn body(space: &Space, state: &LineState, again: Option<&(u32, String)>) -> Mark
         LineState::TurnedAway(reason) => html! { p data-reason=(reason.name()) {
             "Your place is no longer good. This page takes a new one by itself."
         } },
-        LineState::Waiting { waiting, .. } => html! {
-            (ticket(waiting))
+        LineState::Waiting {
+            waiting, draw_ms, ..
+        } => html! {
+            (ticket(waiting, draw_ms.is_some()))
             @if let Some((seconds, next)) = again {
                 div class="btns" { a class="btn main" id="again" href=(next) { "Look now" } }
-                p class="small soft" { "This page looks again by itself in " (seconds) " seconds." }
+                p class="small soft" { "This page looks again by itself in " (seconds) " seconds." @if draw_ms.is_some() { " By then the draw is over." } }
                 (help(space, id.as_str()))
             }
         },
     }
 }
 
-fn ticket(waiting: &Waiting) -> Markup {
-    let ahead = waiting.ahead;
+/// `drawn`: the draw is still to come, and no place says anything before it.
+fn ticket(waiting: &Waiting, drawn: bool) -> Markup {
+    let ahead = if drawn { 0 } else { waiting.ahead };
     html! {
         section class="ticket" aria-label="Your place in line" {
             div class="stub" {
                 p class="small" { "Your place" }
-                p class="figure" { (number(waiting.position.saturating_add(1))) }
-                p class="small how" { "Places go by arrival." }
+                @if drawn {
+                    p class="figure" { "\u{2013}" }
+                    p class="small how" { "Places are drawn by lot." }
+                } @else {
+                    p class="figure" { (number(waiting.position.saturating_add(1))) }
+                    p class="small how" { "Places go by arrival." }
+                }
             }
             div {
                 p id="line-wait" {
-                    b { @match ahead { 0 => "Nobody is ahead of you.", 1 => "1 person is ahead of you.", _ => { (number(ahead)) " people are ahead of you." } } }
-                    br; (wait(waiting))
+                    @if drawn {
+                        b { "You take part in the draw." } br;
+                        "Everybody who comes in the first seconds does. Coming earlier than others wins nothing."
+                    } @else {
+                        b { @match ahead { 0 => "Nobody is ahead of you.", 1 => "1 person is ahead of you.", _ => { (number(ahead)) " people are ahead of you." } } }
+                        br; (wait(waiting))
+                    }
                 }
                 (queue(ahead))
             }
@@ -325,10 +366,14 @@ mod tests {
 
     #[test]
     fn a_ticket_says_place_and_people_and_draws_a_bounded_queue() {
-        let text = ticket(&waiting(Cause::NotYourTurn, 8_000_000, Estimate::Unknown)).into_string();
+        let text = ticket(
+            &waiting(Cause::NotYourTurn, 8_000_000, Estimate::Unknown),
+            false,
+        )
+        .into_string();
         assert!(text.contains("8,000,101") && text.contains("8,000,000 people are ahead of you."));
         assert_eq!(text.matches("class=\"them\"").count() as u64, QUEUE_DRAWN);
-        let one = ticket(&waiting(Cause::NotYourTurn, 1, Estimate::Unknown)).into_string();
+        let one = ticket(&waiting(Cause::NotYourTurn, 1, Estimate::Unknown), false).into_string();
         assert!(
             one.contains("1 person is ahead of you.") && one.matches("class=\"them\"").count() == 1
         );

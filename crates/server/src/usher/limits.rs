@@ -34,6 +34,9 @@ pub(super) const FLOOR_SIDE_MS: u64 = 600;
 pub(super) const FLOOR_LINE_MS: u64 = 1_000;
 /// Seconds between two looks at `state.json` that pages are told to take when events are shed.
 pub(super) const POLL_S: u32 = 5;
+/// Milliseconds from the opening of an announced space's doors to the draw among those who find no seat: pages that waited for it hear
+/// of it by an event within two seconds, or by a look within six. Later ones go by arrival.
+pub(super) const OPENING_DRAW_MS: u64 = 10_000;
 /// Of reactions, one in so many counts while side features are shed.
 pub(crate) const REACTIONS_KEPT: u32 = 4;
 /// Bytes of the files that a restart reads; larger ones are not ours.

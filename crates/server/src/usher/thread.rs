@@ -13,13 +13,14 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use bytes::Bytes;
+use hustings_control::gate::limits::DRAW_MS_MAX;
 use hustings_control::gate::{Door, DoorEpoch, LadderEvent, Resource, Times, Usher, serving_json};
 use hustings_control::ids::SpaceId;
 use hustings_control::spaces::Phase;
 
 use super::handle::{LOOKS_MAX, UsherHandle};
 use super::keep::KeeperThread;
-use super::limits::{SERVING_EVERY, SHUT_KEPT_MS, TICK};
+use super::limits::{OPENING_DRAW_MS, SERVING_EVERY, SHUT_KEPT_MS, TICK};
 use super::{Entrance, Keeper, Measure, NodeEvent, Serving, Standing, Wicket, lock, times};
 use crate::clock::Clock;
 use crate::live::{Directory, SpaceHandle};
@@ -126,6 +127,8 @@ struct Opened {
     door: Arc<Door>,
     /// What the usher was told last.
     told: (Option<f64>, Option<u32>, bool),
+    /// Its doors have not been opened yet: who comes in the moment in which they are takes part in a draw.
+    posted: bool,
 }
 
 impl Booth {
@@ -229,6 +232,7 @@ impl Booth {
         }
         for opened in self.open.values_mut() {
             opened.settle(&mut self.usher, &self.entrance);
+            opened.draw(times);
         }
         changed |= self.forget(times);
         if changed {
@@ -252,12 +256,18 @@ impl Booth {
                 return false;
             }
         };
+        let posted = handle.snapshot.load().phase == Phase::Posted;
+        if posted {
+            // Before anybody can have a place; the opening says when.
+            door.draw_at(times.now.plus_millis(DRAW_MS_MAX));
+        }
         self.kept.restore_door(&door, &self.clock);
         let told = (Some(0.0), None, false);
         let opened = Opened {
             handle: Arc::clone(handle),
             door,
             told,
+            posted,
         };
         handle
             .serving
@@ -316,6 +326,18 @@ impl Booth {
 }
 
 impl Opened {
+    /// All pages that waited for an announced start hear of the opening in the same moment: whose network is quicker wins
+    /// nothing. Where nothing was announced nobody has waited, and places go by arrival.
+    fn draw(&mut self, times: Times) {
+        let space = self.handle.snapshot.load();
+        if self.posted && space.phase != Phase::Posted {
+            self.posted = false;
+            let announced = space.starts_at.is_some();
+            let after = if announced { OPENING_DRAW_MS } else { 0 };
+            self.door.draw_at(times.now.plus_millis(after));
+        }
+    }
+
     /// Spaces that are posted and not open yet have no share: they would make all others' smaller.
     fn settle(&mut self, usher: &mut Usher, entrance: &Entrance) {
         let wish = entrance.wish(&self.handle.id);

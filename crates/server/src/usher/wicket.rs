@@ -40,6 +40,11 @@ impl Wicket {
         }
     }
 
+    /// The clock that knocks are judged by.
+    pub(crate) fn now(&self) -> Now {
+        self.clock.now()
+    }
+
     pub(crate) fn entrance(&self) -> &Arc<Entrance> {
         &self.entrance
     }

@@ -88,7 +88,10 @@ pub(crate) fn answer_knock(
         }) => {
             write!(out, r#"{{"verdict":"enter","ticket":null,"held_ms":0}}"#)
         }
-        Verdict::Wait(waiting) => write_waiting(&waiting, mode, out),
+        Verdict::Wait(waiting) => {
+            let draw_ms = door.draws_in_ms(wicket.now());
+            write_waiting(&waiting, mode, draw_ms, out)
+        }
         Verdict::Prove(puzzle) => write!(
             out,
             r#"{{"verdict":"prove","puzzle":"{}","tries":{}}}"#,
@@ -148,7 +151,12 @@ fn write_resume(
     };
 }
 
-fn write_waiting(waiting: &Waiting, mode: Mode, out: &mut Vec<u8>) -> std::io::Result<()> {
+fn write_waiting(
+    waiting: &Waiting,
+    mode: Mode,
+    draw_ms: Option<u64>,
+    out: &mut Vec<u8>,
+) -> std::io::Result<()> {
     let cause = waiting.cause;
     write!(
         out,
@@ -164,6 +172,9 @@ fn write_waiting(waiting: &Waiting, mode: Mode, out: &mut Vec<u8>) -> std::io::R
     match waiting.wait {
         Estimate::Between(low, high) => write!(out, r#"{{"low_s":{low},"high_s":{high}}}"#)?,
         Estimate::Unknown => write!(out, "null")?,
+    }
+    if let Some(draw) = draw_ms.filter(|_| mode == Mode::Storm) {
+        write!(out, r#","draw_ms":{draw}"#)?;
     }
     let offered = mode == Mode::Storm && matches!(cause, Cause::NoRight | Cause::NotYourTurn);
     let poll_ms = waiting.poll_ms;
