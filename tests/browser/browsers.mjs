@@ -52,7 +52,8 @@ export const openSpeakers = async (tones) => {
 
 const networked = () => Object.values(networkInterfaces()).flat().some(({ internal, family }) => !internal && family === "IPv4");
 
-export const openFirefox = (env) => puppeteer.launch({
+/** `more`: settings beside those that every test needs. */
+export const openFirefox = (env, more = {}) => puppeteer.launch({
   browser: "firefox",
   executablePath: process.env.FIREFOX ?? "/usr/bin/firefox-esr",
   headless: true,
@@ -63,6 +64,7 @@ export const openFirefox = (env) => puppeteer.launch({
     "media.navigator.permission.disabled": true,
     // Firefox speaks to this machine by its network's address, as users' Firefoxes do; where there is no network, by loopback.
     "media.peerconnection.ice.loopback": !networked(),
+    ...more,
   },
 });
 

@@ -1,30 +1,18 @@
 // The line: more people than seats. Pages with and without script wait by themselves, keep their places, and sound begins by itself.
 
 import { readFileSync, statSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { solve, value } from "../../web/js/worker-effort.js";
-import { barriers, openChromium, openFirefox, openSpeakers, watchErrors } from "./browsers.mjs";
+import { openChromium, openFirefox, openSpeakers, watchErrors } from "./browsers.mjs";
 import { until } from "./house.mjs";
-import { DESK, errors, finish, house, listen, open, settled, test, watched, words } from "./suite.mjs";
+import { doorOf, inLine, LARGE, look, plays, serving, sit, SMALL, url } from "./seats.mjs";
+import { DESK, errors, finish, house, listen, open, test, watched, words } from "./suite.mjs";
 
 const shots = process.env.SHOTS ?? "target/shots";
 /** Listeners that one space may have here: as many sockets take them all. */
 const SEATS = 4;
-const SMALL = { width: 360, height: 740 }, LARGE = { width: 1280, height: 800 };
-const url = (id = "demo") => `${house.public}/s/${id}`;
 let crowd, firefox, speakers, page;
 
-/** A listener that is nothing but a socket, from a prefix of its own: it has its seat as long as it is open. */
-const sit = async (id, from) => {
-  const socket = connect({ port: house.listen, host: "127.0.0.1", localAddress: `127.7.${from}.1` });
-  let got = "";
-  socket.on("error", () => {});
-  socket.on("data", (bytes) => { if (got.length < 200) got += bytes.toString("latin1"); });
-  socket.write(`GET /s/${id}/live.ogg?burst=short HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n`);
-  await until("an answer", () => got.includes("\r\n\r\n"));
-  return { socket, status: Number(got.slice(9, 12)), leave: () => socket.destroy() };
-};
 let seated = [];
 /** Sockets take the seats that are left beside `pages`, and the space gets no more. */
 const fill = async (id, pages = 0) => {
@@ -83,31 +71,6 @@ const space = async (id) => {
 };
 /** Those before the page go, one after the other. */
 const empty = () => { for (const one of seated.splice(0)) one.leave(); };
-const serving = async (id) => (await fetch(`${url(id)}/serving.json`)).json();
-const plays = (of, ms = 20000) => until("the sound", () => of.evaluate(() => globalThis.hustings.player.state === "playing" && globalThis.hustings.audio.currentTime > 0), ms);
-const doorOf = (of) => of.evaluate(() => ({ state: globalThis.hustings.door.state, line: globalThis.hustings.door.line, player: globalThis.hustings.player.state }));
-const inLine = async (of) => {
-  await until("the line", async () => (await doorOf(of)).state === "wait");
-  await words(of, "#line-h", "You are in line");
-};
-const look = async (of, name) => {
-  const wrong = [];
-  for (const [size, viewport] of [["360", SMALL], ["1280", LARGE]]) {
-    for (const colorScheme of ["light", "dark"]) {
-      await of.setViewportSize(viewport);
-      await of.emulateMedia({ colorScheme });
-      await settled(of);
-      await of.screenshot({ path: join(shots, `${name}-${colorScheme}-${size}.png`), fullPage: true });
-      wrong.push(...(await barriers(of)).map((one) => `${size} ${colorScheme}: ${one}`));
-      const over = await of.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      if (over > 0) wrong.push(`${over} px wider than ${size}`);
-    }
-  }
-  await of.setViewportSize(DESK);
-  await of.emulateMedia({ colorScheme: "light" });
-  if (wrong.length) throw new Error(wrong.join("\n"));
-};
-
 await test("the short sum is the same in the page's worker and in the server", () => {
   const { hashes, puzzles } = JSON.parse(readFileSync(new URL("../../crates/control/src/gate/puzzle_vectors.json", import.meta.url), "utf8"));
   for (const { challenge, part, nonce, value: wanted } of hashes) {
@@ -236,7 +199,7 @@ await test("without script the waiting page looks again by itself, keeps its pla
   await page.goto(`${url("bare")}/live.ogg`);
   await words(page, "h1", "You are in line. This page lets you in.");
   const content = await page.getAttribute("meta[http-equiv=refresh]", "content");
-  const [, seconds, place] = /^(\d+); url=\/s\/bare\/line\?place=([\w-]{80})$/.exec(content) ?? [];
+  const [, seconds, place] = /^(\d+); url=\/s\/bare\/line\?place=([\w-]{80})(?:&looks=\d)?$/.exec(content) ?? [];
   if (!(Number(seconds) >= 3 && Number(seconds) <= 60)) throw new Error(`it refreshes by ${content}`);
   if (!(await page.getAttribute("#again", "href")).includes(place)) throw new Error("its links do not keep the place");
   const answer = await fetch(`${url("bare")}/line?place=${place}`);

@@ -211,7 +211,10 @@ const poll = async () => {
   const mine = new AbortController();
   polling = mine;
   for (let attempt = 0; !mine.signal.aborted; attempt += 1) {
+    const before = shed;
     await look();
+    // What was shed is back: looks are spread already, so that not all ask for events at once.
+    if (before && !shed && !mine.signal.aborted) { banner("shed", null); mine.abort(); polling = null; return watch(); }
     banner("shed", shed && !mine.signal.aborted ? { icon: "info", head: "", more: `Names and hands are updated every ${plural(shed, "second")} for now, so that the sound has room.` } : null);
     await sleep((shed * 1000 || POLL_MS) * (0.8 + Math.random() * 0.4), mine.signal);
     // Now and then it is worth asking for events again, but not while they are shed.

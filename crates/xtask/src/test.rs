@@ -24,6 +24,7 @@ const TOOLS: &[(&str, &str)] = &[
     ("nft", "nftables"),
     ("valgrind", "valgrind"),
     ("faketime", "faketime"),
+    ("promtool", "prometheus"),
 ];
 const BROWSER_TOOLS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
@@ -37,7 +38,8 @@ const BROWSER_TOOLS: &[(&str, &str)] = &[
 
 /// Files of `tests/browser` that are suites, in the order they run: each has a server of its own.
 const BROWSER_SUITES: &[&str] = &[
-    "evening", "rooms", "studio", "pages", "secure", "look", "speakers", "relay", "cadence", "line",
+    "evening", "rooms", "studio", "pages", "secure", "look", "speakers", "relay", "cadence",
+    "line", "doors",
 ];
 
 /// False when anything failed. All steps run, so that one look shows all that is wrong.
