@@ -130,7 +130,8 @@ const build = () => {
     el("p", { class: "small soft" }, "To speak you need a place of your own on the stage."), el("div", { class: "btns" }, el("button", { class: "btn main", type: "button", onclick: becomeHost }, icon("mic"), "Take a host’s place")));
   view.replaceChildren(rail(), el("div", { class: "stack loose" },
     el("div", { class: "head" }, el("h1", { class: "evening", id: "h1" }, space.title), el("div", { class: "state" },
-      el("details", { class: "def" }, el("summary", {}, el("bdi", { class: "n", id: "count" }), " listening"), el("p", {}, "Connections that were sent sound in the last 10 seconds. One person on two devices counts twice.")),
+      el("details", { class: "def" }, el("summary", {}, el("bdi", { class: "n", id: "count" }), " listening"), el("p", {}, data.listening)),
+      el("details", { class: "def", id: "in-line", hidden: true }, el("summary", {}, el("bdi", { class: "n", id: "waiting" }), " waiting"), el("p", {}, data.waiting)),
       el("span", { id: "arrives" }), el("a", { class: "small", href: space.page }, "The public page"), host ? el("button", { class: "btn slim", type: "button", onclick: () => edit(studio.space, () => {}) }, "Change…") : null)),
     el("div", { class: "cols", id: "before" }, check, host ? livePanel(api) : el("section", { class: "stack", id: "go-live" }, el("h2", {}, "What happens next"), el("p", {}, "The host goes live. Then you are heard as soon as you unmute."))),
     el("div", { class: "cols" }, stage, el("div", { class: "stack loose" }, hands)),
@@ -185,6 +186,8 @@ const draw = () => {
   speaker?.told({ live: space.phase === "live", mutedByHost: me.muted_by_host, running: space.phase !== "posted" });
   text($("h1"), space.title);
   text($("count"), number(space.listening));
+  $("in-line").hidden = !space.waiting;
+  text($("waiting"), number(space.waiting));
   const own = studio.people.find((one) => one.person === me.person);
   text($("arrives"), speaker?.state === "connected" ? `You: ${quality(own?.quality) || "connected"}` : speaker?.state === "lost" ? "You: connection lost, coming back" : "");
   drawStage(api, studio, host);

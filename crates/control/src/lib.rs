@@ -4,5 +4,6 @@
 pub mod gate;
 pub mod ids;
 pub mod limits;
+pub mod numbers;
 pub mod reactions;
 pub mod spaces;

@@ -12,6 +12,7 @@ pub mod house;
 pub mod ingest;
 pub mod live;
 pub mod node;
+pub mod numbers;
 pub mod open_files;
 pub mod ops;
 pub mod pace;

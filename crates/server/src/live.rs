@@ -8,12 +8,14 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use hustings_control::gate::Door;
 use hustings_control::ids::SpaceId;
+use hustings_control::numbers::PAGE_MS;
 use hustings_control::reactions::{self, Reaction};
 use hustings_control::spaces::Space;
 use hustings_media::fanout::Ring;
 use hustings_media::stage::SourceState;
 use tokio::sync::{broadcast, mpsc, watch};
 
+use crate::numbers::Uniques;
 use crate::pace::Pace;
 use crate::stage::StageCall;
 use crate::usher::Serving;
@@ -26,16 +28,20 @@ pub struct Rings {
     pub mp4: Ring,
 }
 
-/// Listeners of one space, counted exactly. Written by shards, read by pages and metrics.
+/// The numbers of one space, by their definitions in `hustings_control::numbers`. Written by shards and pages, read by
+/// pages, API, metrics and the flight recorder.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// Listeners that were sent sound within the last 10 s.
+    pub attempts: AtomicU64,
     pub listening: AtomicU64,
-    /// Highest `listening` since the space opened.
     pub peak: AtomicU64,
-    /// Joins since the node started (connections that were sent a stream head).
+    /// `Number::Admitted`.
     pub joins: AtomicU64,
-    /// Listeners closed because they fell off the ring.
+    pub stayed: AtomicU64,
+    /// Pages of sound (100 ms each) that listeners were sent: `Number::ListenerMinutes`.
+    pub sound_pages: AtomicU64,
+    pub uniques: Uniques,
+    pub plays: AtomicU64,
     pub too_slow: AtomicU64,
     /// Listeners whose connection ended from their side, or broke.
     pub left: AtomicU64,
@@ -130,6 +136,21 @@ impl Counts {
     pub fn listening(&self) -> u64 {
         self.listening.load(Ordering::Relaxed)
     }
+
+    /// Milliseconds of sound that listeners were sent, in all.
+    pub fn listened_ms(&self) -> u64 {
+        self.sound_pages.load(Ordering::Relaxed) * PAGE_MS
+    }
+
+    /// Pages that one listener was sent since it was last counted, and whether it became one who stayed.
+    pub(crate) fn heard(&self, (pages, stayed): (u64, bool)) {
+        if pages > 0 {
+            self.sound_pages.fetch_add(pages, Ordering::Relaxed);
+        }
+        if stayed {
+            self.stayed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Presses of reactions since the stage last took them. Written by the crowd's door, taken by the stage.
@@ -212,6 +233,10 @@ impl Ending {
     pub fn channel() -> (watch::Sender<bool>, Self) {
         let (begin, begun) = watch::channel(false);
         (begin, Self(begun))
+    }
+
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow()
     }
 
     /// Waits until the node begins to end.

@@ -12,11 +12,13 @@ use hustings::clock::Clock;
 use hustings::desk::Desk;
 use hustings::ingest::Ingest;
 use hustings::live::Directory;
+use hustings::numbers::{Value, of_space};
 use hustings::pages;
 use hustings::store::Store;
 use hustings::usher::Entrance;
 use hustings_control::gate::Settings;
 use hustings_control::ids::{SpaceId, UnixMillis};
+use hustings_control::numbers::Number;
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Command};
 use tower::ServiceExt as _;
@@ -394,6 +396,12 @@ async fn a_recording_is_served_whole_and_in_ranges() {
     assert_eq!(
         (known.status, known.body.len()),
         (StatusCode::NOT_MODIFIED, 0)
+    );
+    let handle = house.app.directory.get(&id).unwrap();
+    assert_eq!(
+        of_space(&handle, Number::Plays),
+        Value::Count(2),
+        "from the first byte, twice"
     );
 
     house

@@ -235,13 +235,24 @@ impl<S: Sink> Shard<S> {
         }
     }
 
+    /// Each listener's sink with the sequence of its next page, among some of the slots: all are many.
+    pub fn progress(&mut self, slots: Range<usize>, mut each: impl FnMut(RingKey, &mut S, u64)) {
+        let slots = self.slots.iter_mut().take(slots.end).skip(slots.start);
+        for slot in slots {
+            if let Slot::Taken(listener) = slot {
+                each(listener.ring, &mut listener.sink, listener.cursor.sequence);
+            }
+        }
+    }
+
     /// The key must be taken. Inlined, for as a call it would copy the whole listener once more.
     #[inline(always)]
     pub(super) fn take(&mut self, key: usize) -> (RingKey, S) {
         let slot = std::mem::replace(&mut self.slots[key], Slot::Free(self.free));
-        let Slot::Taken(listener) = slot else {
+        let Slot::Taken(mut listener) = slot else {
             unreachable!("only taken slots are given up")
         };
+        listener.sink.parted(listener.cursor.sequence);
         self.free = Some(key);
         self.listeners -= 1;
         let (ring, mut place) = (listener.ring.0 as usize, listener.place);

@@ -11,6 +11,10 @@ pub trait Sink {
     fn flush(&mut self) -> io::Result<bool> {
         Ok(true)
     }
+    /// The listener is taken out: every page before `next` was sent whole or skipped.
+    fn parted(&mut self, next: u64) {
+        let _ = next;
+    }
 }
 
 /// Why a listener is no longer in the shard.

@@ -11,6 +11,7 @@ mod door;
 mod enter;
 mod invites;
 pub mod knock;
+mod numbers;
 pub mod openapi;
 mod people;
 pub mod problem;

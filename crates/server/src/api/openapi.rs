@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    cadence, controls, enter, invites, knock, people, problem, reactions, seats, spaces, studio,
-    whip,
+    cadence, controls, enter, invites, knock, numbers, people, problem, reactions, seats, spaces,
+    studio, whip,
 };
 
 #[derive(OpenApi)]
@@ -24,6 +24,7 @@ use super::{
         studio::snapshot, studio::events,
         reactions::react, knock::knock, knock::serving, seats::rsvp,
         whip::offer, whip::patch, whip::hang_up,
+        numbers::get,
         cadence::get, cadence::put,
         seats::get, seats::put, seats::tickets,
     )

@@ -6,7 +6,8 @@ use axum::routing::{delete, get, patch, post, put};
 
 use super::door::{self, Door};
 use super::{
-    App, cadence, controls, enter, invites, openapi, people, problem, seats, spaces, studio, whip,
+    App, cadence, controls, enter, invites, numbers, openapi, people, problem, seats, spaces,
+    studio, whip,
 };
 
 pub fn router(app: App) -> axum::Router {
@@ -44,6 +45,7 @@ pub fn router(app: App) -> axum::Router {
         .route("/people/{person}/remove", post(people::remove))
         .route("/people/{person}/ban", post(people::ban))
         .route("/door", get(seats::get).put(seats::put))
+        .route("/numbers", get(numbers::get))
         .route("/tickets", post(seats::tickets))
         .route("/studio.json", get(studio::snapshot))
         .route("/studio-events", get(studio::events));

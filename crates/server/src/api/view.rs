@@ -10,6 +10,7 @@ use super::App;
 use super::auth::hex;
 use super::who::{InSpace, may_speak};
 use crate::live::SpaceHandle;
+use crate::numbers;
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct SpaceView {
@@ -38,6 +39,8 @@ pub(super) struct SpaceView {
     pub listening: u64,
     /// Highest `listening` since the space opened.
     pub peak: u64,
+    /// Places in line whose turn has not come. Who has left without giving the place away is counted until then.
+    pub waiting: u64,
     pub recording: Option<RecordingView>,
     /// The public page.
     pub page: String,
@@ -74,6 +77,7 @@ impl SpaceView {
                 .counts
                 .peak
                 .load(std::sync::atomic::Ordering::Relaxed),
+            waiting: numbers::waiting(handle),
             recording: space.recording.as_ref().map(|r| RecordingView {
                 millis: r.millis,
                 deleted: r.deleted,

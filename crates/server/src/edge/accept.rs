@@ -31,7 +31,7 @@ use super::listening::{Accepted, is_short, next};
 use super::proxy;
 use super::quick::{self, FirstBytes};
 use super::shard_loop::{Local, Returned};
-use super::socket::{ListenerSocket, Seated, Stream, whole_seconds};
+use super::socket::{Heard, ListenerSocket, Seated, Stream, whole_seconds};
 use super::sound::{self, Decision, Place};
 
 /// Accepts until the task is ended. Bounded a turn, so that sound goes before newcomers.
@@ -301,25 +301,35 @@ async fn listen(local: &Local, stream: Stream, request: &SoundRequest, from: IpA
         // A socket that cannot leave the reactor is gone, and its pass with it.
         Decision::Join(place, pass) => {
             if let Ok(socket) = stream.into_listener() {
-                join(local, &place, request.burst, socket, pass);
+                join(local, &place, request.burst, socket, (pass, from));
             }
         }
     }
 }
 
-pub(super) fn join(local: &Local, place: &Place, burst: Burst, socket: ListenerSocket, pass: Pass) {
+pub(super) fn join(
+    local: &Local,
+    place: &Place,
+    burst: Burst,
+    socket: ListenerSocket,
+    (pass, from): (Pass, IpAddr),
+) {
     let now = local.clock.now();
     let since_s = whole_seconds(now);
     let seated = Seated {
         socket,
         pass,
         since_s,
+        heard: Heard::default(),
     };
     let joined = local.crowd.borrow_mut().join(place, burst, seated, now);
-    if let Err(Seated { mut socket, .. }) = joined {
-        add(&local.counters.refused, 1);
-        socket.say(answers::FULL.whole);
-        socket.finish();
+    match joined {
+        Ok(()) => place.handle.counts.uniques.note(from),
+        Err(Seated { mut socket, .. }) => {
+            add(&local.counters.refused, 1);
+            socket.say(answers::FULL.whole);
+            socket.finish();
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! listens. Joins and sweeps both happen here, on one thread, without locks.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -18,9 +19,9 @@ use super::asked::{Burst, Container};
 use super::counters::{ShardCounters, add};
 use super::limits::{
     BURST_BLOCK_BYTES, BURST_LONG_MS, BURST_LONG_MS_MAX, BURST_SHORT_MS, BURST_SPARE_MS,
-    LISTENERS_MAX, RINGS_MAX, SLICE_LISTENERS, WEED_EVERY_MS, WEED_SLOTS,
+    COUNT_EVERY_MS, LISTENERS_MAX, RINGS_MAX, SLICE_LISTENERS, WEED_EVERY_MS, WEED_SLOTS,
 };
-use super::socket::{Seated, whole_seconds};
+use super::socket::{Heard, Seated, whole_seconds};
 use super::sound::Place;
 use crate::clock::Clock;
 use crate::pace::{Announcer, Pace};
@@ -38,6 +39,9 @@ pub(super) struct Crowd {
     weeded: Now,
     /// The next slot of a look for seats taken over, while there is one.
     weeding: Option<usize>,
+    counted: Now,
+    /// The next slot of a count of what was heard, while there is one.
+    counting: Option<usize>,
     floor_ms: u64,
     counters: Arc<ShardCounters>,
     pace: Arc<Pace>,
@@ -75,6 +79,8 @@ impl Crowd {
             under_way: None,
             weeded: Now(0),
             weeding: None,
+            counted: Now(0),
+            counting: None,
             floor_ms: 0,
             counters,
             announcer: pace.announcer(),
@@ -87,7 +93,7 @@ impl Crowd {
         &mut self,
         place: &Place,
         burst: Burst,
-        socket: Seated,
+        mut socket: Seated,
         now: Now,
     ) -> Result<(), Seated> {
         let Some(key) = self.ring_of(place) else {
@@ -97,6 +103,7 @@ impl Crowd {
             return Err(socket);
         };
         let cursor = self.cursor(ring, burst);
+        socket.heard = Heard::from(cursor.sequence);
         let Some(attached) = self.attached.get_mut(&key) else {
             return Err(socket);
         };
@@ -150,6 +157,7 @@ impl Crowd {
             self.gone(ring, why, socket, began);
         }
         self.left = left;
+        self.count(began);
         if report.whole {
             self.tell_listening();
         }
@@ -285,10 +293,35 @@ impl Crowd {
         }
     }
 
-    fn gone(&mut self, ring: RingKey, why: Leave, socket: Seated, now: Now) {
+    /// Puts into the spaces' numbers what listeners were sent since the last time, some slots in each slice.
+    fn count(&mut self, now: Now) {
+        if now.since(self.counted) >= COUNT_EVERY_MS * 1_000 {
+            self.counted = now;
+            self.counting.get_or_insert(0);
+        }
+        if let Some(from) = self.counting {
+            let to = from + WEED_SLOTS;
+            self.count_slots(from..to);
+            self.counting = (to < self.shard.slots()).then_some(to);
+        }
+    }
+
+    fn count_slots(&mut self, slots: Range<usize>) {
+        let Self {
+            shard, attached, ..
+        } = self;
+        shard.progress(slots, |ring, seated, next| {
+            if let Some(attached) = attached.get(&ring) {
+                attached.place.handle.counts.heard(seated.heard.count(next));
+            }
+        });
+    }
+
+    fn gone(&mut self, ring: RingKey, why: Leave, mut socket: Seated, now: Now) {
         if let Some(attached) = self.attached.get_mut(&ring) {
             attached.inside = attached.inside.saturating_sub(1);
             let counts = &attached.place.handle.counts;
+            counts.heard(socket.heard.count(socket.heard.next));
             let count = match why {
                 Leave::TooSlow => &counts.too_slow,
                 Leave::RingEnded => &counts.heard_out,
@@ -352,6 +385,7 @@ fn above(bounds: CadenceBounds, floor_ms: u64) -> CadenceBounds {
 /// A shard that ends takes its part out of the counts.
 impl Drop for Crowd {
     fn drop(&mut self) {
+        self.count_slots(0..self.shard.slots());
         for ring in self.attached.values() {
             let counts = &ring.place.handle.counts;
             counts.listening.fetch_sub(ring.told, Relaxed);

@@ -75,8 +75,10 @@ pub(super) const RINGS_MAX: usize = 16_384;
 pub(super) const SLICE_LISTENERS: usize = 256;
 /// Milliseconds between two looks for listeners whose seat another connection of theirs has taken over.
 pub(super) const WEED_EVERY_MS: u64 = 500;
-/// Slots looked at for it in one slice, well below 1 ms; the rest is for the next slices.
+/// Slots looked at for it, and for the count of what was heard, in one slice, well below 1 ms; the rest is for the next slices.
 pub(super) const WEED_SLOTS: usize = 4_096;
+/// Milliseconds between two counts of what listeners were sent: a walk over all of them, so not in each sweep.
+pub(super) const COUNT_EVERY_MS: u64 = 1_000;
 
 /// Bytes of a request's head; longer is answered 431.
 pub(super) const HEAD_BYTES_MAX: usize = 8_192;

@@ -83,16 +83,18 @@ pub(super) fn answer(
 fn sound(local: &Local, tcp: TcpStream, request: &SoundRequest, caller: &Caller, head: &[u8]) {
     if local.room.is_full() {
         add(&local.counters.refused, 1);
+        sound::attempted(local, request);
         return say(&tcp, answers::FULL.whole);
     }
-    match sound::decide(local, request, caller.client_of(head)) {
+    let from = caller.client_of(head);
+    match sound::decide(local, request, from) {
         Decision::Join(place, pass) => {
             accept::join(
                 local,
                 &place,
                 request.burst,
                 ListenerSocket::plain(tcp),
-                pass,
+                (pass, from),
             );
         }
         Decision::HeadOnly(head) => say(&tcp, head),

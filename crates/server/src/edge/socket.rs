@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use hustings_control::gate::Pass;
+use hustings_control::numbers::STAYED_PAGES;
 use hustings_media::fanout::shard::Sink;
 use hustings_media::time::Now;
 use rustls::ServerConnection;
@@ -251,6 +252,7 @@ pub(super) struct Seated {
     pub(super) pass: Pass,
     /// When it came, for how long it stays.
     pub(super) since_s: u32,
+    pub(super) heard: Heard,
 }
 
 /// Whole seconds of the node's clock.
@@ -265,6 +267,38 @@ impl Sink for Seated {
 
     fn flush(&mut self) -> io::Result<bool> {
         self.socket.flush()
+    }
+
+    fn parted(&mut self, next: u64) {
+        self.heard.next = next;
+    }
+}
+
+/// What a listener has been sent, in pages of its ring, and how much of that is in the space's numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Heard {
+    first: u64,
+    counted: u64,
+    /// Where it stood when it left.
+    pub(super) next: u64,
+}
+
+impl Heard {
+    pub(super) fn from(first: u64) -> Self {
+        Self {
+            first,
+            counted: first,
+            next: first,
+        }
+    }
+
+    /// Pages since it was last counted, and whether it has become one who stayed.
+    pub(super) fn count(&mut self, next: u64) -> (u64, bool) {
+        let stayed = |at: u64| at.saturating_sub(self.first) >= STAYED_PAGES;
+        let more = next.saturating_sub(self.counted);
+        let became = !stayed(self.counted) && stayed(next);
+        self.counted = self.counted.max(next);
+        (more, became)
     }
 }
 

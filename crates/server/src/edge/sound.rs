@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use hustings_control::gate::Pass;
 use hustings_control::spaces::Phase;
@@ -57,6 +58,9 @@ pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Dec
     else {
         return Decision::Refuse(answers::UNKNOWN);
     };
+    if request.method == Method::Get {
+        handle.counts.attempts.fetch_add(1, Relaxed);
+    }
     let rings = handle.rings.load_full();
     let place = Place {
         handle,
@@ -72,6 +76,14 @@ pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Dec
             Err(told) => Decision::Told(told),
         },
         _ => Decision::Refuse(why_silent(place.handle.snapshot.load().phase)),
+    }
+}
+
+/// An attempt that is answered before anything is decided.
+pub(super) fn attempted(local: &Local, request: &SoundRequest) {
+    let space = request.space.as_ref();
+    if let Some(handle) = space.and_then(|id| local.directory.get(id)) {
+        handle.counts.attempts.fetch_add(1, Relaxed);
     }
 }
 

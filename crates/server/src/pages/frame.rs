@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hustings_control::numbers::Number;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::assets;
@@ -159,9 +160,9 @@ fn foot() -> Markup {
             details class="help" id="numbers" {
                 summary { "What the numbers mean" }
                 dl {
-                    dt { "Listening now" } dd { "Connections that were sent sound in the last 10 seconds. One person on two devices counts twice." }
-                    dt { "Peak" } dd { "The largest number of listening connections at one moment since the doors opened." }
-                    dt { "Seconds behind the stage" } dd { "What your player has received and not yet played, read from the player itself. The way through the network comes on top of it." }
+                    @for (name, number) in [("Listening now", Number::Listening), ("Peak", Number::Peak), ("Unique listeners", Number::Uniques), ("Seconds behind the stage", Number::Behind)] {
+                        dt { (name) } dd { (super::parts::means(number)) }
+                    }
                     dt { "Places" } dd { "People who can be on stage at once: 13." }
                 }
             }

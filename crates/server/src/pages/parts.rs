@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use hustings_control::ids::{PersonId, UnixMillis};
 use hustings_control::limits::SPEAKERS_MAX;
+use hustings_control::numbers::Number;
 use hustings_control::spaces::space::Person;
 use hustings_control::spaces::{Phase, Role, Seat, Space};
 use maud::{Markup, html};
@@ -224,4 +225,14 @@ pub(super) fn deck() -> Markup {
             div class="btns" id="deck-does" {}
         } }
     }
+}
+
+/// A number's definition as a sentence, to stand beside it.
+pub(super) fn means(number: Number) -> String {
+    let definition = number.definition();
+    let mut words = definition.words.to_owned();
+    if let Some(first) = words.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    format!("{words}; {}.", definition.exactness)
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hustings_control::ids::UnixMillis;
+use hustings_control::numbers::Number;
 use hustings_control::spaces::Space;
 use maud::{Markup, html};
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -51,7 +53,7 @@ pub(super) async fn player(app: &App, space: &Space, peak: u64, now: UnixMillis)
                     @if peak > 0 {
                         details class="def" {
                             summary { bdi class="n" { (number(peak)) } " heard it live at the peak" }
-                            p { "The largest number of connections that were sent sound within the same 10 seconds." }
+                            p { (parts::means(Number::Peak)) " Listening now: " (parts::means(Number::Listening)) }
                         }
                     }
                 }
@@ -138,6 +140,7 @@ async fn waveform(app: &App, object: &str) -> Arc<[u8]> {
 pub(super) async fn file(
     State(app): State<App>,
     Path(id): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Response {
     let Some(handle) = app.directory.by_text(&id) else {
@@ -215,6 +218,9 @@ pub(super) async fn file(
     let Ok(mut file) = tokio::fs::File::open(path).await else {
         return missing("The recording cannot be read now.\n");
     };
+    if first == 0 && method == Method::GET {
+        handle.counts.plays.fetch_add(1, Relaxed);
+    }
     if first > 0 && file.seek(SeekFrom::Start(first)).await.is_err() {
         return missing("The recording cannot be read now.\n");
     }

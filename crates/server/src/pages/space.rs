@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use hustings_control::ids::UnixMillis;
+use hustings_control::numbers::Number;
 use hustings_control::spaces::{Phase, Space};
 use maud::{Markup, html};
 
@@ -197,7 +198,7 @@ fn running(space: &Space, listening: u64, now: UnixMillis) -> Markup {
                         @if live { span class="live" { span class="lamp dot" aria-hidden="true" {} "Live" } } @else { span id="doors" { b { "Doors open" } } }
                         details class="def" {
                             summary { bdi class="n" id="count" { (number(listening)) } " listening now" }
-                            p { "Connections that were sent sound in the last 10 seconds. One person on two devices counts twice." }
+                            p { (parts::means(Number::Listening)) }
                         }
                         span class="soft" id="recorded" { @if space.record { @if live { "This is being recorded" } @else { "It will be recorded" } } @else { "Not recorded" } }
                     }

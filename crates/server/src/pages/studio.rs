@@ -3,6 +3,7 @@
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use hustings_control::numbers::Number;
 use maud::{Markup, html};
 
 use super::frame::{self, OWN, Page, Serve};
@@ -46,6 +47,8 @@ pub(super) async fn list(State(app): State<App>) -> Response {
 pub(super) async fn space(State(app): State<App>, Path(id): Path<String>) -> Response {
     // Whether the space exists is told by the API, to those who may know.
     let mut data = common(&app);
+    data.push(("listening", parts::means(Number::Listening)));
+    data.push(("waiting", parts::means(Number::Waiting)));
     data.push((
         "space",
         id.chars()
