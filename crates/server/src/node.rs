@@ -60,7 +60,7 @@ pub fn main(arguments: Hustings) -> ExitCode {
 }
 
 fn serve(config: Serve) -> anyhow::Result<()> {
-    ops::log::start();
+    ops::log::start(config.log_format);
     crate::open_files::raise();
     let house = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(HOUSE_THREADS)

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::ingest::MediaAddress;
+use crate::ops::log::LogFormat;
 pub use file::with_file;
 use hustings_control::gate;
 use hustings_control::gate::limits::SEATS_MAX;
@@ -74,6 +75,9 @@ pub struct Serve {
     /// Operator listener: metrics and health.
     #[arg(long, default_value = "127.0.0.1:9090")]
     pub operator: SocketAddr,
+    /// How the log is written to standard error: text, json lines, or auto: text at a terminal and json else.
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
     /// How the public reaches the public listener, for links, such as https://live.example.org.
     #[arg(long)]
     pub public_url: Option<String>,

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use crate::api::App;
 use crate::config::Serve;
 use crate::desk::Notice;
+use crate::ops::log::{self, SUMMARY_EVERY};
 use crate::store::{Store, StoreError};
 use crate::usher::NodeEvent;
 
@@ -31,6 +32,7 @@ pub(super) fn begin(app: &App, config: &Serve, store: Store) -> tokio::task::Joi
     }
     chores.spawn(open_doors(app.clone()));
     chores.spawn(record_spaces(app.clone()));
+    chores.spawn(tell_left_out());
     chores.spawn(store_events(app.entrance.store_events(), store));
     chores
 }
@@ -93,6 +95,15 @@ fn happening_of(notice: &Notice) -> Option<Happening> {
         after: after.into(),
         ..Happening::default()
     })
+}
+
+/// What the log left out is told even when nothing of the kind is logged any more.
+async fn tell_left_out() {
+    let mut interval = tokio::time::interval(SUMMARY_EVERY);
+    loop {
+        interval.tick().await;
+        log::summarize();
+    }
 }
 
 async fn store_events(mut events: mpsc::Receiver<NodeEvent>, store: Store) {

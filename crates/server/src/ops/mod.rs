@@ -5,6 +5,7 @@ pub mod log;
 mod metrics;
 
 use std::error::Error as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -16,35 +17,47 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use crate::api::App;
+use crate::desk::DeskError;
 use crate::edge::EdgeMeter;
 use crate::shield::ShieldMeter;
 
-/// How long the desk may take to answer a question about its health: longer than the database waits for another writer,
-/// shorter than who asks will wait.
+/// How long the desk may take to answer whether it is ready: longer than the database waits for another writer, shorter
+/// than who asks will wait.
 const DESK_DEADLINE: Duration = Duration::from_secs(2);
+/// How long it may take to answer at all. Whoever does not answer then is restarted by orchestrators, which ends the sound of
+/// everybody inside: far longer than any write.
+const ALIVE_DEADLINE: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 struct Operator {
     app: App,
     edge: EdgeMeter,
     shield: Option<ShieldMeter>,
+    rendered: Arc<metrics::Rendered>,
 }
 
 pub fn router(app: App, edge: EdgeMeter, shield: Option<ShieldMeter>) -> Router {
     Router::new()
         .route("/metrics", get(scrape))
-        .route("/healthz", get(async || "alive\n"))
+        .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/door.json", get(door))
-        .with_state(Operator { app, edge, shield })
+        .with_state(Operator {
+            app,
+            edge,
+            shield,
+            rendered: Arc::default(),
+        })
 }
 
 async fn scrape(State(operator): State<Operator>) -> impl IntoResponse {
-    let text = metrics::render(
-        &operator.app,
-        &operator.edge.stats(),
-        operator.shield.as_ref().map(ShieldMeter::stats),
-    );
+    let text = operator.rendered.text(|| {
+        metrics::render(
+            &operator.app,
+            &operator.edge.stats(),
+            operator.shield.as_ref().map(ShieldMeter::stats),
+        )
+    });
     (
         [(
             header::CONTENT_TYPE,
@@ -93,10 +106,26 @@ async fn door(State(operator): State<Operator>) -> impl IntoResponse {
     }))
 }
 
-/// Ready: the desk answers, its records can be written, and the disk takes recordings. This listener is bound last, so
-/// whoever hears its answer knows that the others are. A node that is not ready goes on carrying sound.
+/// Alive: the desk answers, whatever it says. A node whose records cannot be written is alive: a restart would not help it,
+/// and would end the sound of those inside.
+async fn alive(State(operator): State<Operator>) -> (StatusCode, &'static str) {
+    match timeout(ALIVE_DEADLINE, operator.app.desk.ready()).await {
+        Ok(Err(DeskError::Busy)) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "desk: its queue is full, or it has ended\n",
+        ),
+        Ok(_) => (StatusCode::OK, "alive\n"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "desk: no answer\n"),
+    }
+}
+
+/// Ready: the node is not ending, the desk answers, its records can be written, and the disk takes recordings. This listener
+/// is bound last, so whoever hears its answer knows that the others are. A node that is not ready goes on carrying sound.
 async fn ready(State(operator): State<Operator>) -> (StatusCode, String) {
     let mut troubles = String::new();
+    if operator.app.ending.has_begun() {
+        troubles.push_str("node: it is ending, and takes nobody in\n");
+    }
     if let Some(trouble) = operator.app.archive.trouble() {
         troubles.push_str(&format!("recordings: {trouble}\n"));
     }

@@ -10,6 +10,7 @@ mod house;
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod ingest_peer;
+mod metrics;
 mod records;
 mod restart;
 mod start;
