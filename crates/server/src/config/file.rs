@@ -149,6 +149,7 @@ mod tests {
 
     /// Every setting, with a value that is not its default. A new flag needs a line here.
     const SAMPLES: &[(&str, &str)] = &[
+        ("log_format", "\"json\""),
         ("data", "\"/srv/hustings\""),
         ("listen", "\"0.0.0.0:443\""),
         ("media", "\"0.0.0.0:8443\""),
