@@ -144,7 +144,11 @@ fn again(handle: &SpaceHandle, state: &LineState, looks: u32) -> Option<(u32, St
                 )
             };
             // A busy door only asks to come twice.
-            let least = if waiting.poll_ms <= 1_000 { 1 } else { REFRESH_S_MIN };
+            let least = if waiting.poll_ms <= 1_000 {
+                1
+            } else {
+                REFRESH_S_MIN
+            };
             Some((
                 seconds.clamp(least, REFRESH_S_MAX),
                 format!("{line}?place={place}{looks}"),
