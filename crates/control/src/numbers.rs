@@ -141,7 +141,7 @@ impl Number {
                 "listener_minutes",
                 "listener-minutes",
                 "min",
-                "minutes of sound that connections were sent, from each one's first page to its newest: the burst included, and what a slow one was skipped over. Counted in pages of 100 ms, since the node started",
+                "sound that connections were sent since the node started, from each one's first page to its newest: the burst included, and what a slow one was skipped over. Counted in pages of 100 ms",
                 Exactness::Words(
                     "exact to the page, up to 1 s late; who closes is noticed by the next sweep, which still counts",
                 ),

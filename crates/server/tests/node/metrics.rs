@@ -248,7 +248,7 @@ fn metrics_keep_the_conventions_their_labels_are_bounded_and_the_docs_name_each(
     let later = metrics(&node);
     assert_eq!(wrong(&later), Vec::<String>::new());
     assert_eq!(series(&text), series(&later));
-    assert!(later.contains("hustings_spaces 9\n"), "{later}");
+    assert!(later.contains("hustings_spaces 10.0\n"), "{later}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn of_listeners(registry: &mut Registry, app: &App) {
     let help = |number: Number| {
         let definition = number.definition();
         format!(
-            "Sum over spaces of: {} ({}).",
+            "Sum over spaces of: {} ({})",
             definition.words, definition.exactness
         )
     };
