@@ -666,7 +666,8 @@ fn one_free_seat_calls_the_line() {
     night.pass(2_000);
     assert_eq!(night.door.line().1, 0, "no seat, no call");
     inside.pop();
-    night.pass(1_000);
+    // For three seconds it is kept for who has left it.
+    night.pass(5_000);
     assert_eq!(night.door.line(), (1, 1), "one seat, one call");
     let verdict = night.knock(1, Ask::Right, token(&place));
     assert!(matches!(verdict, Verdict::Enter(_)), "{verdict:?}");
