@@ -168,7 +168,9 @@ fn numbers_are_equal_to_what_the_driver_knows() {
     eventually(0, || world.listening());
     let truth = &driver.truth;
     assert!(truth.stayed >= 12 && truth.attempts > truth.admitted);
-    eventually(truth.pages, || world.handle.counts.sound_pages.load(Relaxed));
+    eventually(truth.pages, || {
+        world.handle.counts.sound_pages.load(Relaxed)
+    });
     assert_eq!(driver.says(Number::Attempts), truth.attempts);
     assert_eq!(driver.says(Number::Admitted), truth.admitted);
     assert_eq!(driver.says(Number::Peak), truth.peak as u64);
