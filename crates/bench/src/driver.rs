@@ -23,6 +23,9 @@ const JOIN_MAX: Duration = Duration::from_secs(30);
 const READ_BYTES: usize = 16 * 1_024;
 /// Between two turns of taking what has come for the whole crowd.
 const TURN: Duration = Duration::from_millis(500);
+/// A crowd that is to stay comes in parties of so many, so far apart: of a rush the door asks most to wait.
+const PARTY: usize = 500;
+const PARTY_APART: Duration = Duration::from_millis(400);
 /// Open files that a process needs beside its connections.
 const FILES_SPARE: usize = 400;
 
@@ -232,10 +235,20 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn join(target: &Target, count: usize) -> anyhow::Result<Self> {
-        let burst = burst(target, count, true).context("nobody was let in")?;
+        let mut streams = Vec::with_capacity(count);
+        while streams.len() < count {
+            let more = PARTY.min(count - streams.len());
+            let party = burst(target, more, true).context("nobody was let in")?;
+            if party.inside.len() < more {
+                streams.extend(party.inside);
+                break;
+            }
+            streams.extend(party.inside);
+            std::thread::sleep(PARTY_APART);
+        }
         let mut crowd = Self {
             bytes: Arc::default(),
-            inside: Arc::new(AtomicUsize::new(burst.inside.len())),
+            inside: Arc::new(AtomicUsize::new(streams.len())),
             leave: Arc::default(),
             thread: None,
         };
@@ -244,7 +257,6 @@ impl Crowd {
             Arc::clone(&crowd.inside),
             Arc::clone(&crowd.leave),
         );
-        let mut streams = burst.inside;
         streams.retain(|stream| stream.set_nonblocking(true).is_ok());
         let thread = std::thread::spawn(move || {
             while !leave.load(Ordering::Relaxed) {
