@@ -103,13 +103,14 @@ fn no_order_of_messages_loses_a_place() {
     }
 }
 
-/// Forty honest prefixes want the same; ten hostile ones do what listeners do, two and a half times as often, and stay.
+/// Forty honest prefixes want the same; ten hostile ones do what listeners do, two and a half times as often, and stay. Over
+/// seven minutes: in two, who comes by chance when differs nearly as much as is allowed.
 #[test]
 fn honest_prefixes_come_in_alike() {
-    for seed in 0..2 {
+    for seed in 0..4 {
         let mut world = World::empty(seed, 600, 2);
         let mut dice = Dice(seed + 10);
-        for step in 0..1_500 {
+        for step in 0..4_500 {
             for prefix in 0..40 {
                 if dice.chance(10) {
                     world.arrive(Kind::Page, prefix, dice.between(10_000, 30_000));
@@ -128,7 +129,10 @@ fn honest_prefixes_come_in_alike() {
             .collect();
         let hostile: Vec<u32> = (100..110).map(|prefix| world.inside_of(prefix)).collect();
         let (least, most) = (honest.iter().min().unwrap(), honest.iter().max().unwrap());
-        assert!(*least > 0 && *most <= least * 2, "seed {seed}: {honest:?}");
+        assert!(
+            *least > 0 && most * 2 <= least * 3,
+            "seed {seed}: {honest:?}"
+        );
         let share = 600 / 50;
         assert!(
             hostile.iter().all(|inside| *inside <= share * 2),
