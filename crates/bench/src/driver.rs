@@ -42,7 +42,7 @@ pub(crate) fn connections_max() -> usize {
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     request: Vec<u8>,
-    tls: Option<Arc<ClientConfig>>,
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
 impl Target {

@@ -19,8 +19,11 @@ mod tls;
 
 use anyhow::{Context as _, bail};
 
+use self::flood::Narrow;
+
 const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [simulate] [speakers] [carry] [joins] [tls] [ear]
-       [flood-knocks] [flood-noise] [flood-scarce] [refused] [foreign] [flight], or one kind: flood gets|forged|replayed|silent|pages|stayers
+       [flood-knocks] [flood-noise] [flood-scarce] [flood-slow] [refused] [foreign] [flight] [stage] [narrow-files] [narrow-uplink] [narrow-cpu],
+       or one kind: flood gets|forged|replayed|silent|pages|stayers|heads|bodies
        (its own servers: bare ADDRESS | refuse ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
 fn main() -> anyhow::Result<()> {
@@ -52,7 +55,7 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 14] = [
+    let all: [Part<'_>; 19] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("gate", &gate::report),
@@ -64,9 +67,20 @@ fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
         ("flood-knocks", &|table| flood::knocks(table, binary)),
         ("flood-noise", &|table| flood::noise(table, binary)),
         ("flood-scarce", &|table| flood::scarce(table, binary)),
+        ("flood-slow", &|table| flood::slow(table, binary)),
         ("refused", &|table| flood::refused(table, binary)),
         ("foreign", &|table| flood::foreign(table, binary)),
         ("flight", &|table| flight::report(table, binary)),
+        ("stage", &|table| flood::stage(table, binary)),
+        ("narrow-files", &|table| {
+            flood::narrow(table, binary, Narrow::Files)
+        }),
+        ("narrow-uplink", &|table| {
+            flood::narrow(table, binary, Narrow::Uplink)
+        }),
+        ("narrow-cpu", &|table| {
+            flood::narrow(table, binary, Narrow::Cpu)
+        }),
     ];
     for (name, part) in all {
         if parts.is_empty() || parts.contains(&name) {

@@ -22,6 +22,8 @@ pub(crate) struct Server {
     folder: tempfile::TempDir,
     /// Where the stage is reached; empty where there is none.
     pub(crate) stage: String,
+    /// The same for metrics and the door's standing.
+    pub(crate) operator: String,
 }
 
 impl Server {
@@ -109,6 +111,7 @@ pub(crate) fn own_silent(words: &[&str], tls: Option<&tls::Files>) -> anyhow::Re
         source: None,
         folder: tempfile::tempdir()?,
         stage: String::new(),
+        operator: String::new(),
     })
 }
 
@@ -129,6 +132,27 @@ pub(crate) fn hustings_with(
     more: &[&str],
     before: &[&str],
 ) -> anyhow::Result<Server> {
+    start(binary, path, tls, more, before, "127.0.0.1")
+}
+
+/// Under TLS, and heard on all addresses; the driver uses the loopback one.
+pub(crate) fn hustings_everywhere(
+    binary: &str,
+    path: &str,
+    tls: &tls::Files,
+) -> anyhow::Result<Server> {
+    start(binary, path, Some(tls), &[], &[], "0.0.0.0")
+}
+
+fn start(
+    binary: &str,
+    path: &str,
+    tls: Option<&tls::Files>,
+    more: &[&str],
+    before: &[&str],
+    host: &str,
+) -> anyhow::Result<Server> {
+    let heard = |address: &str| address.replace("127.0.0.1", host);
     let folder = tempfile::tempdir()?;
     let (address, stage, operator) = (free_address()?, free_address()?, free_address()?);
     let mut command = match before {
@@ -140,8 +164,8 @@ pub(crate) fn hustings_with(
         }
     };
     command
-        .args(["serve", "--demo", "--listen", &address])
-        .args(["--stage", &stage, "--operator", &operator])
+        .args(["serve", "--demo", "--listen", &heard(&address)])
+        .args(["--stage", &heard(&stage), "--operator", &operator])
         .args(["--media", &free_address()?])
         .args(more)
         .arg("--data")
@@ -157,6 +181,7 @@ pub(crate) fn hustings_with(
         source: None,
         folder,
         stage,
+        operator,
     }
     .await_sound()
 }
@@ -201,6 +226,7 @@ pub(crate) fn icecast() -> anyhow::Result<Server> {
         source: Some(source),
         folder,
         stage: String::new(),
+        operator: String::new(),
     }
     .await_sound()
 }

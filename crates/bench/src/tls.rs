@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
@@ -53,4 +53,19 @@ pub(crate) fn client(files: &Files) -> anyhow::Result<Arc<ClientConfig>> {
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+/// What a client says first, for a server whose certificate it will not get to see.
+pub(crate) fn hello() -> anyhow::Result<Vec<u8>> {
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost")?;
+    let mut client = ClientConnection::new(Arc::new(config), name)?;
+    let mut said = Vec::new();
+    while client.wants_write() {
+        client.write_tls(&mut said)?;
+    }
+    Ok(said)
 }

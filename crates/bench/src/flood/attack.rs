@@ -1,5 +1,9 @@
 //! What attackers send, and what of an answer counts as being let in.
 
+use std::sync::OnceLock;
+
+use crate::tls;
+
 /// The kinds of knocks a flood consists of, one kind at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -17,16 +21,24 @@ pub(crate) enum Kind {
     Silent,
     /// The space's page and its state.
     Pages,
+    /// Half a head, and then nothing.
+    HalfHeads,
+    /// A head that promises a body, and little of it.
+    HalfBodies,
+    /// TLS hellos: whole ones whose handshake is never gone on with, halves, and garbage.
+    Hellos,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::BareGets,
         Self::Forged,
         Self::Replayed,
         Self::Silent,
         Self::Pages,
         Self::Stayers,
+        Self::HalfHeads,
+        Self::HalfBodies,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -37,6 +49,9 @@ impl Kind {
             Self::Replayed => "replayed tickets",
             Self::Silent => "silent connections",
             Self::Pages => "pages and state",
+            Self::HalfHeads => "half heads",
+            Self::HalfBodies => "half bodies",
+            Self::Hellos => "TLS hellos",
         }
     }
 
@@ -49,6 +64,9 @@ impl Kind {
             Self::Replayed => "replayed",
             Self::Silent => "silent",
             Self::Pages => "pages",
+            Self::HalfHeads => "heads",
+            Self::HalfBodies => "bodies",
+            Self::Hellos => "hellos",
         }
     }
 
@@ -76,6 +94,11 @@ impl Kind {
             Self::Silent => None,
             Self::Pages if number.is_multiple_of(2) => get(&format!("/s/{space}")),
             Self::Pages => get(&format!("/s/{space}/state.json")),
+            Self::HalfHeads => {
+                Some(format!("GET /s/{space}/live.ogg HTTP/1.1\r\nHost: lo").into_bytes())
+            }
+            Self::HalfBodies => Some(half_body(space, number)),
+            Self::Hellos => Some(hello(number)),
         }
     }
 }
@@ -103,6 +126,33 @@ pub(crate) fn knock(space: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Every second goes to the door's knocks, the others to the pages.
+fn half_body(space: &str, number: u64) -> Vec<u8> {
+    let (path, length) = match number % 2 {
+        0 => ("knock", 900),
+        _ => ("reactions", 8_192),
+    };
+    format!(
+        "POST /s/{space}/{path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{{"
+    )
+    .into_bytes()
+}
+
+/// Half of them are as a browser sends them, a quarter ends in its midst, a quarter is a record of nonsense.
+fn hello(number: u64) -> Vec<u8> {
+    static WHOLE: OnceLock<Vec<u8>> = OnceLock::new();
+    let whole = WHOLE.get_or_init(|| tls::hello().unwrap_or_default());
+    match number % 4 {
+        0 | 1 => whole.clone(),
+        2 => whole.get(..whole.len() / 2).unwrap_or_default().to_vec(),
+        _ => {
+            let mut nonsense = vec![0x16, 3, 1, 0, 200];
+            nonsense.extend((0..200).map(|at| (number.wrapping_mul(31) + at) as u8));
+            nonsense
+        }
+    }
+}
+
 /// 80 characters that look like a ticket, another one for each number.
 fn forged(number: u64) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -119,7 +169,7 @@ fn forged(number: u64) -> String {
 /// Whether an answer lets its reader in: sound, or a ticket for it.
 pub(crate) fn lets_in(kind: Kind, answer: &[u8]) -> bool {
     match kind {
-        Kind::Pages | Kind::Silent => false,
+        Kind::Pages | Kind::Silent | Kind::HalfHeads | Kind::HalfBodies | Kind::Hellos => false,
         _ => {
             let text = String::from_utf8_lossy(&answer[..answer.len().min(1_024)]);
             let sound = text.starts_with("HTTP/1.1 200") && text.contains("audio/");

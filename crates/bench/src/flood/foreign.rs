@@ -1,5 +1,5 @@
-//! Attackers whom others wrote: slowhttptest against the public listener, h2load against the stage's under TLS. What
-//! counts is not what they say, but what those inside and those who come meanwhile notice.
+//! An attacker whom others wrote: slowhttptest against the public listener. What counts is not what it says, but what those
+//! inside and those who come meanwhile notice.
 
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
@@ -11,10 +11,8 @@ use super::node::Node;
 use super::phase::measure;
 use super::wire::{Stretch, Wire};
 use super::{honest, unharmed};
-use crate::driver::{Crowd, connections_max};
-use crate::process;
-use crate::table::{Bound, Table};
-use crate::tls;
+use crate::driver::connections_max;
+use crate::table::Table;
 
 /// Listeners inside meanwhile.
 const INSIDE: usize = 500;
@@ -22,20 +20,14 @@ const WATCHED: usize = 100;
 const HONEST_PER_S: f64 = 50.0;
 /// Seconds that an attack lasts.
 const LASTS_S: u64 = 14;
-/// Listeners with TLS while the stage's listener is attacked.
-const SEALED: usize = 100;
-/// Bytes a second that one of them hears at least; the demo talks with more.
-const HEARD_BYTES_PER_S: f64 = 1_500.0;
 
 pub(crate) fn report(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     install("slowhttptest", "slowhttptest")?;
-    install("h2load", "nghttp2-client")?;
-    public(table, binary)?;
-    stage(table, binary)
+    public(table, binary)
 }
 
 /// Debian's packages, fetched when they are missing.
-fn install(program: &str, package: &str) -> anyhow::Result<()> {
+pub(super) fn install(program: &str, package: &str) -> anyhow::Result<()> {
     let there = Command::new("sh")
         .args(["-c", &format!("command -v {program}")])
         .stdout(Stdio::null())
@@ -113,40 +105,4 @@ impl Drop for Attacker {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn stage(table: &mut Table, binary: &str) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let files = tls::Files::make(folder.path())?;
-    let server = process::hustings_with(binary, "/s/demo/live.ogg", Some(&files), &[], &[])?;
-    let crowd = Crowd::join(&server.target, SEALED)?;
-    let url = format!("https://{}/studio", server.stage);
-    let before = crowd.bytes();
-    let attack = Command::new("h2load")
-        .args(["-c", "200", "-m", "100", "-D", &LASTS_S.to_string(), &url])
-        .stdin(Stdio::null())
-        .output()
-        .context("h2load is missing")?;
-    let said = String::from_utf8_lossy(&attack.stdout).into_owned();
-    for line in said
-        .lines()
-        .filter(|line| line.starts_with("requests:") || line.starts_with("finished"))
-    {
-        println!("  h2load: {line}");
-    }
-    let heard = (crowd.bytes() - before) as f64 / SEALED as f64 / LASTS_S as f64;
-    let gone = SEALED - crowd.inside();
-    table.add(
-        "h2load on the stage's listener: disconnected of those inside",
-        gone as f64,
-        "",
-        Bound::AtMost(0.0),
-    );
-    table.add(
-        "h2load on the stage's listener: sound heard by each inside",
-        heard,
-        "bytes/s",
-        Bound::AtLeast(HEARD_BYTES_PER_S),
-    );
-    Ok(())
 }

@@ -5,13 +5,18 @@ mod attack;
 mod ears;
 mod foreign;
 mod joiner;
+mod narrow;
 mod node;
 mod phase;
 mod refused;
+mod stage;
+mod voices;
 pub(crate) mod wire;
 
 pub(crate) use self::foreign::report as foreign;
+pub(crate) use self::narrow::{Narrow, report as narrow};
 pub(crate) use self::refused::report as refused;
+pub(crate) use self::stage::report as stage;
 
 use std::time::Duration;
 
@@ -20,6 +25,7 @@ use anyhow::Context as _;
 pub(crate) use self::attack::Kind;
 use self::node::Node;
 use self::phase::{Outcome, measure};
+use self::voices::{Tone, Voices};
 use self::wire::{SPACE, Stretch, Wire};
 use crate::driver::connections_max;
 use crate::table::{Bound, Table};
@@ -50,6 +56,11 @@ const LATE_MAX_US: u32 = 50_000;
 const OTHER_PER_S: f64 = 50.0;
 /// Honest joins a second that are tried for.
 const RATE_MAX: f64 = 1_000.0;
+/// Connections of the slow, and honest joins a second beside them.
+const SLOW_IN_ALL: f64 = 50_000.0;
+const SLOW_HONEST_PER_S: f64 = 500.0;
+/// Seconds after which none of them may stand: the deadline of 5 s, and a second for both ends' clocks and queues.
+const SLOW_KEPT_S: f64 = 6.0;
 
 /// Knocks that want in.
 pub(crate) fn knocks(table: &mut Table, binary: &str) -> anyhow::Result<()> {
@@ -73,7 +84,7 @@ pub(crate) fn one(binary: &str, words: &[&str]) -> anyhow::Result<()> {
     report(
         &mut table,
         binary,
-        &kinds.context("gets, forged, replayed, silent, pages or stayers")?,
+        &kinds.context("gets, forged, replayed, silent, pages, stayers, heads or bodies")?,
     )?;
     table.print();
     Ok(())
@@ -89,7 +100,7 @@ fn report(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result<()>
         let ticket = hall.node.resume_ticket()?;
         let name = kind.name();
         let storm = hall.phase(name, rate, Some((*kind, rate * TIMES, &ticket)))?;
-        rows(table, name, &calm, &storm, rate);
+        rows(table, name, &calm, &storm, (rate, RATE_MAX));
         if *kind == Kind::Stayers {
             share_of_stayers(table, &storm, SEATS - hall.inside);
         }
@@ -108,7 +119,7 @@ pub(crate) fn scarce(table: &mut Table, binary: &str) -> anyhow::Result<()> {
         hall.rest()?;
         let name = format!("more joiners than seats, {}", kind.name());
         let storm = hall.phase(&name, rate, Some((kind, rate * TIMES, "")))?;
-        rows(table, &name, &calm, &storm, rate);
+        rows(table, &name, &calm, &storm, (rate, RATE_MAX));
         if kind == Kind::Stayers {
             share_of_stayers(table, &storm, seats - hall.inside);
         }
@@ -116,8 +127,31 @@ pub(crate) fn scarce(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Connections that never say all they promised: 50,000 in the time of a flood.
+pub(crate) fn slow(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+    let mut hall = Hall::open(binary, SEATS)?;
+    let rate = hall.rate()?.min(SLOW_HONEST_PER_S);
+    let calm = hall.phase("no flood", rate, None)?;
+    for kind in [Kind::HalfHeads, Kind::HalfBodies] {
+        hall.rest()?;
+        let name = kind.name();
+        let per_s = SLOW_IN_ALL / LASTS.as_secs_f64();
+        let storm = hall.phase(name, rate, Some((kind, per_s, "")))?;
+        rows(table, name, &calm, &storm, (rate, SLOW_HONEST_PER_S));
+        table.add(
+            format!("{name}: longest that one of {} was kept", storm.flood_sent),
+            storm.kept_max_s,
+            "s",
+            Bound::AtMost(SLOW_KEPT_S),
+        );
+    }
+    Ok(())
+}
+
 /// A node with its crowd, and the driver.
 struct Hall {
+    /// Before the node, for they end before it.
+    voices: Voices,
     node: Node,
     wire: Wire,
     inside: usize,
@@ -132,7 +166,13 @@ impl Hall {
         let inside = wire.settle(wanted, WATCHED, Duration::from_secs(60))?;
         anyhow::ensure!(inside >= wanted, "only {inside} of {wanted} came inside");
         println!("  {inside} inside, {seats} seats, {files} files for the driver's connections");
-        let mut hall = Self { node, wire, inside };
+        let voices = Voices::start(&node.server)?;
+        let mut hall = Self {
+            voices,
+            node,
+            wire,
+            inside,
+        };
         hall.rest()?;
         Ok(hall)
     }
@@ -200,18 +240,24 @@ impl Hall {
             lasts: LASTS,
             host: Some((stage, &request)),
         };
-        let outcome = measure(&self.node, &mut self.wire, &stretch)?;
+        self.voices.mark();
+        let mut outcome = measure(&self.node, &mut self.wire, &stretch)?;
+        outcome.tone = Some(self.voices.tone());
         outcome.tell(name);
         Ok(outcome)
     }
 }
 
-fn rows(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome, rate: f64) {
+/// `rate` of the honest a second, and what it must be at least.
+fn rows(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome, (rate, least): (f64, f64)) {
     table.add(
-        format!("{name}: honest joins a second, knocks of the flood {TIMES:.0} x"),
+        format!(
+            "{name}: honest joins a second, beside {:.0} of the flood",
+            storm.flood_sent as f64 / LASTS.as_secs_f64()
+        ),
         rate,
         "/s",
-        Bound::AtLeast(RATE_MAX),
+        Bound::AtLeast(least),
     );
     if let Some(why) = storm.does_not_count().or_else(|| calm.does_not_count()) {
         table.missing(
@@ -289,6 +335,9 @@ fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
         "ms",
         Bound::Beside,
     );
+    if let Some(tone) = storm.tone {
+        tone_rows(table, name, tone);
+    }
     let ratio = storm.other.p99_s / calm.other.p99_s.max(1e-6);
     table.add(
         format!(
@@ -305,6 +354,22 @@ fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
         other,
         "%",
         Bound::AtLeast(95.0),
+    );
+}
+
+/// The host talks by WHIP, and a speaker in the same space hears it.
+fn tone_rows(table: &mut Table, name: &str, tone: Tone) {
+    table.add(
+        format!("{name}: the host's tone at another speaker, broken"),
+        tone.broken_percent,
+        "%",
+        Bound::AtMost(0.1),
+    );
+    table.add(
+        format!("{name}: longest gap between its packets"),
+        tone.longest_gap_ms,
+        "ms",
+        Bound::Beside,
     );
 }
 

@@ -11,7 +11,8 @@ use socket2::{Domain, Socket, Type};
 use super::attack::{get, knock};
 use super::joiner::field;
 use super::wire::{OTHER, SPACE};
-use crate::process::{Server, hustings_with};
+use crate::process::{Server, hustings_everywhere, hustings_with};
+use crate::tls;
 
 /// Longest that any answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,20 +27,31 @@ impl Node {
     /// With the spaces `demo`, in which two voices talk, and `other`.
     pub(crate) fn start(binary: &str, more: &[&str], before: &[&str]) -> anyhow::Result<Self> {
         let server = hustings_with(binary, "/s/demo/live.ogg", None, more, before)?;
-        let node = Self { server };
-        node.space(
-            binary,
-            &["create", "Another space", "--id", OTHER, "--no-recording"],
-        )?;
-        node.space(binary, &["open", OTHER])?;
-        Ok(node)
+        let stage = server.stage.clone();
+        Self { server }.with_spaces(binary, &["--stage", &stage])
     }
 
-    fn space(&self, binary: &str, words: &[&str]) -> anyhow::Result<()> {
+    /// The same under TLS, heard on all addresses.
+    pub(crate) fn sealed(binary: &str, files: &tls::Files) -> anyhow::Result<Self> {
+        let server = hustings_everywhere(binary, "/s/demo/live.ogg", files)?;
+        let stage = format!("https://{}", server.stage);
+        let ca = files.cert.to_str().context("a path in UTF-8")?;
+        Self { server }.with_spaces(binary, &["--stage", &stage, "--ca", ca])
+    }
+
+    fn with_spaces(self, binary: &str, reached: &[&str]) -> anyhow::Result<Self> {
+        let create = ["create", "Another space", "--id", OTHER, "--no-recording"];
+        self.space(binary, &create, reached)?;
+        self.space(binary, &["open", OTHER], reached)?;
+        Ok(self)
+    }
+
+    fn space(&self, binary: &str, words: &[&str], reached: &[&str]) -> anyhow::Result<()> {
         let done = Command::new(binary)
             .arg("space")
             .args(words)
-            .args(["--stage", &self.server.stage, "--data"])
+            .args(reached)
+            .arg("--data")
             .arg(self.server.data())
             .output()?;
         let told = String::from_utf8_lossy(&done.stderr);

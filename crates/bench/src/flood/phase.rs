@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use super::attack::Kind;
 use super::joiner::Joiner;
 use super::node::Node;
+use super::voices::Tone;
 use super::wire::{OTHER, SPACE, Seen, Stretch, Wire};
 use super::{DRIVER_MAX, LATE_MAX_US};
 
@@ -31,6 +32,9 @@ pub(crate) struct Outcome {
     dropped: u64,
     unsent: u64,
     pub(crate) stayers: usize,
+    pub(crate) kept_max_s: f64,
+    /// How another speaker heard the host's tone; none where nobody listened.
+    pub(crate) tone: Option<Tone>,
     pub(crate) disconnects: u64,
     pub(crate) lost_percent: f64,
     pub(crate) stalled_s: f64,
@@ -61,6 +65,7 @@ pub(crate) fn measure(
     let (pages_after, lost_after, stalled_s) = wire.ears();
     let (came, missing) = (pages_after - pages, lost_after.saturating_sub(lost));
     let stayers = wire.stayers();
+    wire.note_kept();
     let mut seen = std::mem::take(&mut wire.seen);
     let lost_audio = missing as f64 / (came + missing).max(1) as f64;
     Ok(Outcome {
@@ -73,6 +78,8 @@ pub(crate) fn measure(
         dropped: seen.dropped,
         unsent: seen.unsent,
         stayers,
+        kept_max_s: seen.kept_max.as_secs_f64(),
+        tone: None,
         disconnects: seen.disconnects,
         lost_percent: lost_audio * 100.0,
         stalled_s,
@@ -128,8 +135,14 @@ impl Outcome {
         }
         if self.flood.is_some() {
             println!(
-                "    flood: {} sent, {} let in, {} refused, {} closed without a word, {} not sent, {} stay",
-                self.flood_sent, self.passes, self.refused, self.dropped, self.unsent, self.stayers
+                "    flood: {} sent, {} let in, {} refused, {} closed without a word (after {:.1} s at most), {} not sent, {} stay",
+                self.flood_sent,
+                self.passes,
+                self.refused,
+                self.dropped,
+                self.kept_max_s,
+                self.unsent,
+                self.stayers
             );
         }
         println!(
@@ -141,6 +154,12 @@ impl Outcome {
             self.host_p99_ms,
             self.host_failed
         );
+        if let Some(tone) = self.tone {
+            println!(
+                "    host's tone: {:.3} % broken, longest gap {:.0} ms",
+                tone.broken_percent, tone.longest_gap_ms
+            );
+        }
         println!(
             "    driver: {:.0} % of its core, late p99 {:.1} ms (most {:.0} ms), {} ports and files at most; server: {:.0} % of its core{}",
             self.driver_cpu * 100.0,

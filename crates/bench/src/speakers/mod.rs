@@ -2,7 +2,7 @@
 //! server's own stage and ingest in this process; the codec's delay of the peers themselves is taken out.
 
 mod ears;
-mod peer;
+pub(crate) mod peer;
 mod tones;
 
 use std::net::SocketAddr;
@@ -21,6 +21,7 @@ use hustings_control::ids::{InviteId, PersonId, SpaceId};
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Command, Role};
 
+use self::ears::Ears;
 use self::peer::{Peer, Says};
 use self::tones::own_delay;
 use crate::table::{Bound, Table};
@@ -148,8 +149,16 @@ async fn measure(own: usize) -> anyhow::Result<Vec<Duration>> {
                 .ingest
                 .offer(handle.id.clone(), PersonId(person), peer.offer.clone())
                 .await?;
-            let run = peer.run(accepted.answer_sdp, role, Arc::clone(&sent), own);
-            ends.push(tokio::spawn(run));
+            let sent = Arc::clone(&sent);
+            ends.push(tokio::spawn(async move {
+                let mut ears = Ears::new(own)?;
+                let hear = |opus: &[u8]| {
+                    ears.hear(opus, &sent)?;
+                    Ok(ears.delays.len() >= ONSETS + WARM)
+                };
+                peer.run(accepted.answer_sdp, role, &sent, hear).await?;
+                anyhow::Ok(ears.delays.split_off(WARM))
+            }));
         }
         pairs.push(ends);
     }

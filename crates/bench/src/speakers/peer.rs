@@ -1,6 +1,6 @@
 //! One end of a pair: a real WebRTC engine that says tones, or listens.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -13,27 +13,28 @@ use str0m::rtp::{ExtensionValues, RtpWrite};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
 
-use super::ears::Ears;
-use super::tones::{EVERY_PACKETS, sound};
-use super::{ONSETS, PACKET, WARM};
+use super::PACKET;
+use super::tones::{EVERY_PACKETS, sound, steady};
 
-pub(super) enum Says {
+pub(crate) enum Says {
     /// Sends its packets so long after the clock's whole 20 ms.
     Tones(Duration),
+    /// One tone without end.
+    Tone,
     /// Listens, and sends silence as a muted microphone does.
     Silence,
 }
 
-pub(super) struct Peer {
+pub(crate) struct Peer {
     rtc: Rtc,
     pending: SdpPendingOffer,
-    pub(super) offer: String,
+    pub(crate) offer: String,
     udp: UdpSocket,
     mid: Mid,
 }
 
 impl Peer {
-    pub(super) async fn offer() -> anyhow::Result<Self> {
+    pub(crate) async fn offer() -> anyhow::Result<Self> {
         let udp = UdpSocket::bind("127.0.0.1:0").await?;
         let mut rtc = RtcConfig::new()
             .set_rtp_mode(true)
@@ -53,22 +54,22 @@ impl Peer {
         })
     }
 
-    /// Talks until it has heard all onsets (who says silence) or is stopped (who says tones).
-    pub(super) async fn run(
+    /// Talks until `hear`, which gets each packet that comes, has heard enough; else until it is dropped. When tones begin is
+    /// noted in `sent`.
+    pub(crate) async fn run(
         mut self,
         answer: String,
         says: Says,
-        sent: Arc<Mutex<Vec<Instant>>>,
-        own: usize,
-    ) -> anyhow::Result<Vec<Duration>> {
+        sent: &Mutex<Vec<Instant>>,
+        mut hear: impl FnMut(&[u8]) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
         let answer = SdpAnswer::from_sdp_string(&answer)?;
         self.rtc.sdp_api().accept_answer(self.pending, answer)?;
         let mut encoder = Encoder::new(48_000, false)?;
-        let mut ears = Ears::new(own)?;
         let mut packet = Vec::new();
         let start = match says {
             Says::Tones(phase) => tokio::time::Instant::now() + phase,
-            Says::Silence => tokio::time::Instant::now(),
+            Says::Tone | Says::Silence => tokio::time::Instant::now(),
         };
         let mut beat = tokio::time::interval_at(start, PACKET);
         let (mut number, mut connected) = (0_u64, false);
@@ -83,14 +84,13 @@ impl Peer {
                     }
                     Output::Event(Event::Connected) => connected = true,
                     Output::Event(Event::RtpPacket(packet)) => {
-                        ears.hear(&packet.payload, &sent)?;
+                        if hear(&packet.payload)? {
+                            return Ok(());
+                        }
                     }
                     Output::Event(_) => {}
                 }
             };
-            if matches!(says, Says::Silence) && ears.delays.len() >= ONSETS + WARM {
-                return Ok(ears.delays.split_off(WARM));
-            }
             tokio::select! {
                 received = self.udp.recv_from(&mut buffer) => {
                     let (length, from) = received?;
@@ -100,14 +100,18 @@ impl Peer {
                 }
                 _ = beat.tick(), if connected => {
                     let tones = matches!(says, Says::Tones(_));
-                    let pcm = if tones { sound(number) } else { vec![0.0; TICK_SAMPLES] };
+                    let pcm = match says {
+                        Says::Tones(_) => sound(number),
+                        Says::Tone => steady(),
+                        Says::Silence => vec![0.0; TICK_SAMPLES],
+                    };
                     encoder.encode(&pcm, &mut packet)?;
                     let now = Instant::now();
                     if tones && number % EVERY_PACKETS == 0 {
                         sent.lock().unwrap_or_else(PoisonError::into_inner).push(now);
                     }
                     let pt = self.rtc.codec_config().params()[0].pt();
-                    let level = if tones { -12 } else { -127 };
+                    let level = if matches!(says, Says::Silence) { -127 } else { -12 };
                     let level = ExtensionValues { audio_level: Some(level), ..Default::default() };
                     let mut direct = self.rtc.direct_api();
                     let stream = direct.stream_tx_by_mid(self.mid, None).context("no stream")?;

@@ -27,6 +27,14 @@ pub(super) fn sound(number: u64) -> Vec<f32> {
         .collect()
 }
 
+/// The sound of any packet of one tone without end: a packet holds a whole number of its waves.
+pub(super) fn steady() -> Vec<f32> {
+    let step = std::f32::consts::TAU * TONE_HZ / 48_000.0;
+    (0..TICK_SAMPLES)
+        .map(|i| (i as f32 * step).cos() * TONE_PEAK)
+        .collect()
+}
+
 /// Samples from a tone's beginning to where it is heard when a packet goes straight from encoder to decoder.
 pub(super) fn own_delay() -> anyhow::Result<usize> {
     let (mut encoder, mut decoder) = (Encoder::new(48_000, false)?, Decoder::new()?);

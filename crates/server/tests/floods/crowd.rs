@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -56,6 +57,39 @@ pub(crate) fn begin(node: &Node, prefix: usize, request: &str) -> String {
     let mut first = [0; 512];
     let read = say(node, prefix, request).read(&mut first).unwrap_or(0);
     String::from_utf8_lossy(&first[..read]).into_owned()
+}
+
+/// A listener's whole way, as a page with script goes it, ticket and all; the connection that hears, or none when there was
+/// no seat in time.
+pub(crate) fn honest(node: &Node, space: &str, prefix: usize, ends: Instant) -> Option<TcpStream> {
+    let (mut right, mut place) = (format!("n={:x}", 0x700 + prefix), String::new());
+    while Instant::now() < ends {
+        let mut stream = say(
+            node,
+            prefix,
+            &get(&format!("/s/{space}/live.ogg?{right}&burst=short")),
+        );
+        let mut first = [0; 12];
+        if stream.read_exact(&mut first).is_ok() && first.ends_with(b"200") {
+            return Some(stream);
+        }
+        let body = match place.as_str() {
+            "" => r#"{"ask":"right"}"#.to_owned(),
+            place => format!(r#"{{"ask":"right","show":"{place}"}}"#),
+        };
+        let answer = ask(node, prefix, &knock(space, &body));
+        let json = answer.split_once("\r\n\r\n").map(|(_, json)| json);
+        let told: serde_json::Value = serde_json::from_str(json.unwrap_or_default()).ok()?;
+        match told["ticket"].as_str() {
+            Some(ticket) => right = format!("t={ticket}"),
+            None => {
+                place = told["place"].as_str().unwrap_or(&place).to_owned();
+                let wait = told["poll_ms"].as_u64().unwrap_or(1_000).clamp(200, 3_000);
+                std::thread::sleep(Duration::from_millis(wait));
+            }
+        }
+    }
+    None
 }
 
 /// Listeners who follow the sound of `demo`, each in a thread.

@@ -223,7 +223,10 @@ impl Wire {
             }
             Who::Inside(_) if listened => self.seen.disconnects += 1,
             Who::Joiner(_) => self.seen.disconnects += 1,
-            Who::Flood(_) => self.seen.dropped += 1,
+            Who::Flood(_) => {
+                self.seen.dropped += 1;
+                self.seen.kept_max = self.seen.kept_max.max(line.meant.elapsed());
+            }
             Who::Host => {
                 let took = line.meant.elapsed().as_micros();
                 if line.said.starts_with(b"HTTP/1.1 200") {

@@ -73,6 +73,8 @@ pub(crate) struct Seen {
     pub(crate) host_us: Vec<u32>,
     pub(crate) host_failed: u64,
     pub(crate) open_max: usize,
+    /// The longest that a flooder's connection was kept.
+    pub(crate) kept_max: Duration,
 }
 
 pub(crate) struct Wire {
@@ -265,6 +267,17 @@ impl Wire {
             }
         }
         Ok(self.inside())
+    }
+
+    /// Notes for how long those of the flood stand already who were not closed yet.
+    pub(crate) fn note_kept(&mut self) {
+        let flood = self
+            .lines
+            .iter()
+            .flatten()
+            .filter(|line| matches!(line.who, Who::Flood(_)));
+        let oldest = flood.map(|line| line.meant.elapsed()).max();
+        self.seen.kept_max = self.seen.kept_max.max(oldest.unwrap_or_default());
     }
 
     /// Everybody but those who were inside before goes.
