@@ -93,6 +93,35 @@ fn row_02_bare_gets_from_many_prefixes_harm_nobody_inside_and_the_honest_come_in
     inside.unharmed();
 }
 
+/// Of the node's 60 seats six are the quiet space's; the other space has borrowed what it could.
+#[test]
+fn row_24_the_quiet_space_of_a_stormed_node_has_its_seats_at_once() {
+    let data = folder();
+    let node = node(&data, &["--seats", "60"]);
+    node.live("elsewhere");
+    let inside = Inside::join(&node, INSIDE);
+    let mut staying = Vec::new();
+    for number in 0..FLOOD {
+        let mut stream = say(&node, number % PREFIXES, &get("/s/demo/live.ogg"));
+        let mut first = [0; 12];
+        if stream.read_exact(&mut first).is_ok() && first.ends_with(b"200") {
+            staying.push(stream);
+        }
+    }
+    assert!(!is_sound(&begin(&node, 650, &get("/s/demo/live.ogg"))));
+    // Three in a moment are no rush.
+    let joiners = (0..3).map(|number| {
+        let mut stream = say(&node, 700 + number, &get("/s/elsewhere/live.ogg"));
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).expect("an answer");
+        assert!(first.ends_with(b"200"), "{number} of three has to wait");
+        stream
+    });
+    let joiners: Vec<_> = joiners.collect();
+    assert_eq!(joiners.len(), 3);
+    inside.unharmed();
+}
+
 #[test]
 fn row_07_forged_and_replayed_tokens_are_refused_and_counted() {
     let data = folder();
@@ -142,6 +171,11 @@ fn row_07_forged_and_replayed_tokens_are_refused_and_counted() {
         let refused = !is_sound(&answer) && !answer.contains(r#""verdict":"enter""#);
         assert!(refused, "{number}: {answer}");
     }
+    // The good one, shown from everywhere at its own door: a stream begins some times at once, and then one in 5 s.
+    let replayed = get(&format!("/s/elsewhere/live.ogg?t={ticket}"));
+    let began = (0..FLOOD).filter(|number| is_sound(&begin(&node, number % PREFIXES, &replayed)));
+    let began = began.count();
+    assert!((1..=30).contains(&began), "{began} of {FLOOD} began");
     inside.unharmed();
 }
 
