@@ -11,6 +11,7 @@ mod crowd;
 mod decide;
 mod dependency;
 mod finding;
+mod gathering;
 mod harm;
 mod minutes;
 mod mistake;
@@ -25,10 +26,11 @@ pub mod words;
 pub use finding::{
     Class, Evidence, Explanation, Finding, Fullest, Harm, Kind, Outcome, Part, Strength,
 };
+pub use gathering::{Gathering, seconds};
 pub use minutes::{Minute, minutes, say};
 pub use mistake::Proven;
 pub use rules::{RULES, Rule};
-pub use second::{DEPENDENCIES, Gathering, RESOURCES, Second, seconds};
+pub use second::{DEPENDENCIES, RESOURCES, Second};
 pub use thresholds::{THRESHOLDS, Threshold};
 
 use crate::row::Happening;

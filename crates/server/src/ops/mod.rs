@@ -3,6 +3,7 @@
 pub mod flight;
 pub mod log;
 mod metrics;
+pub mod report;
 
 use std::error::Error as _;
 use std::sync::Arc;

@@ -1,63 +1,26 @@
-//! `hustings report`: what the flight recorder has kept. For now: whether it is whole.
+//! `hustings report --verify`: whether what the flight recorder has kept is whole.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use hustings_evidence::chain::{Expect, Hash, PublicKey, Tip, Verified};
+use hustings_evidence::chain::{Expect, Verified};
 use serde_json::json;
 
 use crate::ops::flight::{BadChain, read, written};
 
-/// Check the flight recorder's chain: that no row was changed, taken out, put in or moved since it was written. Says
-/// `whole` with counts, or the first place that does not hold (exit code 1).
-#[derive(Clone, Debug, clap::Args)]
-pub struct ReportCommand {
-    /// A data folder, a folder of segments, or one segment.
-    #[arg(long, value_name = "PATH")]
-    pub verify: PathBuf,
-    /// A head that was published (in the log, on the status page), as N:HASH: the chain must contain it. Repeatable.
-    #[arg(long, value_name = "N:HASH", value_parser = head)]
-    pub head: Vec<Tip>,
-    /// The node's public key, 64 hex digits, when it is known from elsewhere. Default: the one that the chain names.
-    #[arg(long, value_name = "HEX")]
-    pub key: Option<PublicKey>,
-    /// Print JSON instead of words.
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl ReportCommand {
-    /// # Errors
-    /// When the chain does not hold, or cannot be read.
-    pub fn run(&self) -> anyhow::Result<()> {
-        let checked = self.check(&self.verify);
-        if self.json {
-            println!("{:#}", as_json(&checked));
-            anyhow::ensure!(checked.is_ok(), "the chain does not hold");
-            return Ok(());
-        }
-        let told = checked.map_err(|bad| anyhow::anyhow!("not whole: {bad}"))?;
-        print!("{}", in_words(&told));
-        Ok(())
+/// # Errors
+/// When the chain does not hold, or cannot be read.
+pub(super) fn run(path: &Path, mut expect: Expect, as_json: bool) -> anyhow::Result<()> {
+    // Of one segment nothing is asked of those before it.
+    expect.part = path.is_file();
+    let checked = read(path, expect, |_| {});
+    if as_json {
+        println!("{:#}", in_json(&checked));
+        anyhow::ensure!(checked.is_ok(), "the chain does not hold");
+        return Ok(());
     }
-
-    fn check(&self, path: &Path) -> Result<Verified, BadChain> {
-        let expect = Expect {
-            key: self.key,
-            heads: self.head.clone(),
-            // Of one segment nothing is asked of those before it.
-            part: path.is_file(),
-        };
-        read(path, expect, |_| {})
-    }
-}
-
-fn head(text: &str) -> Result<Tip, String> {
-    let say = || format!("`{text}` is no head; it is a serial and 64 hex digits, as N:HASH");
-    let (n, hash) = text.split_once(':').ok_or_else(say)?;
-    Ok(Tip {
-        n: n.parse().map_err(|_| say())?,
-        hash: hash.parse::<Hash>().map_err(|_| say())?,
-    })
+    let told = checked.map_err(|bad| anyhow::anyhow!("not whole: {bad}"))?;
+    print!("{}", in_words(&told));
+    Ok(())
 }
 
 fn in_words(told: &Verified) -> String {
@@ -127,7 +90,7 @@ fn in_words(told: &Verified) -> String {
     text
 }
 
-fn as_json(checked: &Result<Verified, BadChain>) -> serde_json::Value {
+fn in_json(checked: &Result<Verified, BadChain>) -> serde_json::Value {
     match checked {
         Ok(told) => json!({
             "whole": true,
