@@ -81,7 +81,7 @@ impl World<'_> {
         }
     }
 
-    fn mark(&self, who: u32) -> Shows<'static> {
+    pub(crate) fn mark(&self, who: u32) -> Shows<'static> {
         match self.crowd.people[who as usize].kind {
             Kind::Player | Kind::NoScript => Shows::Nothing,
             _ => Shows::Mark(mix(self.night.seed.rotate_left(17) ^ u64::from(who))),

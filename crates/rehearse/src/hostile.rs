@@ -2,13 +2,13 @@
 
 use hustings_control::gate::puzzle::SOLUTION_CHARS;
 use hustings_control::gate::ticket::TOKEN_CHARS;
-use hustings_control::gate::{Ask, Entry, Pass, Shows, TokenText, Verdict};
+use hustings_control::gate::{Ask, Entry, Knock, Pass, Shows, TokenText, Verdict};
 
 use crate::crowd::State;
 use crate::kind::Kind;
 use crate::recorder::Gone;
 use crate::report::Broken;
-use crate::world::World;
+use crate::world::{World, is_open};
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -127,6 +127,7 @@ impl World<'_> {
     fn takes_a_place(&mut self, who: u32) {
         let (shard, verdict) = self.knock(who, Ask::Right, Shows::Nothing);
         match verdict {
+            Verdict::Wait(waiting) if is_open(waiting.cause) => self.copies_a_ticket(who),
             Verdict::Wait(waiting) => self.loot.right = waiting.place,
             Verdict::Enter(mut entry) => {
                 self.loot.right = entry.ticket.take();
@@ -134,6 +135,24 @@ impl World<'_> {
             }
             _ => {}
         }
+    }
+
+    /// While all are let in nobody is given a right: one comes in, and its resume ticket is what goes round.
+    fn copies_a_ticket(&mut self, who: u32) {
+        let shows = self.mark(who);
+        let (shard, verdict) = self.knock(who, Ask::Sound, shows);
+        let Verdict::Enter(entry) = verdict else {
+            return;
+        };
+        self.takes_over(who, shard, entry);
+        let (person, times) = (&self.crowd.people[who as usize], self.times());
+        let knock = Knock {
+            door: &self.node.doors[usize::from(person.door)],
+            from: person.network.prefix(),
+            ask: Ask::Right,
+            shows,
+        };
+        self.loot.right = self.node.gates[shard].resume_ticket(&knock, times);
     }
 
     /// The shell closes the connection that had the seat before.

@@ -35,6 +35,8 @@ pub(crate) struct Recorder {
     pub(crate) happenings: Vec<Happening>,
     /// Which spaces are live.
     pub(crate) live: Vec<bool>,
+    /// Rows that could not be kept since the one before.
+    pub(crate) lost: u32,
     /// When the node began.
     pub(crate) began_ms: u32,
     pub(crate) capacity: u32,

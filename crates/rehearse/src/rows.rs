@@ -8,6 +8,7 @@ use hustings_evidence::row::{
     NodeRow, People, Shed, SpaceRow, Spread, Stage, Tls, Used,
 };
 
+use crate::dice::{Dice, mix};
 use crate::recorder::{Recorder, SpaceSecond};
 use crate::scenario::Trouble;
 use crate::world::World;
@@ -43,7 +44,13 @@ impl World<'_> {
         let Some(mut recorder) = self.recorder.take() else {
             return;
         };
-        if !self.reach.is_down() {
+        let part = Dice::new(mix(self.night.seed ^ u64::from(ms) << 24)).part();
+        if self.reach.is_down() {
+            // Nobody is there to write.
+        } else if part < self.reach.rows_lost {
+            recorder.lost += 1 + self.node.doors.len() as u32;
+            self.take_tallies();
+        } else {
             recorder.look_at_stays(&self.crowd, ms);
             self.go_live(&mut recorder);
             self.hear(&mut recorder);
@@ -58,6 +65,7 @@ impl World<'_> {
             }
             node.spread = spread_of(&sketch);
             self.finish_row(&mut node, &mut recorder);
+            node.rows_lost = std::mem::take(&mut recorder.lost);
             recorder.nodes.push(node);
         }
         recorder.next_second();

@@ -60,6 +60,7 @@ impl World<'_> {
             Trouble::ConnectionsLost { .. }
             | Trouble::NodeDown { .. }
             | Trouble::Muted { .. }
+            | Trouble::RowsLost { .. }
             | Trouble::Leave { .. }
             | Trouble::ClockOff { .. } => {}
         }

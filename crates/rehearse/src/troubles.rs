@@ -24,6 +24,8 @@ pub(crate) struct Reach {
     pub(crate) database_gone: Option<u32>,
     pub(crate) speaker_lost: bool,
     pub(crate) muted: bool,
+    /// Share of seconds of which the recorder keeps nothing.
+    pub(crate) rows_lost: f64,
     /// Operators' limits by space: kept over a restart.
     pub(crate) limits: Vec<Option<u32>>,
     /// When each half head is given up.
@@ -47,6 +49,7 @@ impl Reach {
             database_gone: None,
             speaker_lost: false,
             muted: false,
+            rows_lost: 0.0,
             limits: vec![None; spaces],
             slow: VecDeque::new(),
         }
@@ -78,6 +81,7 @@ impl World<'_> {
             }
             Trouble::Speaker { lost } => self.reach.speaker_lost = lost,
             Trouble::Muted { muted } => self.reach.muted = muted,
+            Trouble::RowsLost { share } => self.reach.rows_lost = share,
             Trouble::Leave { share, over_ms } => self.many_leave(share, over_ms),
             Trouble::ClockOff { by_ms } => self.off = by_ms,
         }

@@ -42,7 +42,8 @@ fn rows_are_whole_and_their_sums_are_the_reports() {
                 assert_eq!(inside, node.people.inside, "{name} at {}", node.up_ms);
                 assert!(inside <= run.report.night.seats, "{name}");
             }
-            let downs = run.report.unreachable > 0 || tells(&run, What::NodeStopped);
+            let lost = sum(&run, |row| row.rows_lost) > 0;
+            let downs = run.report.unreachable > 0 || tells(&run, What::NodeStopped) || lost;
             let knocks = sum(&run, |row| row.knocks.sum().offered);
             let last = run.report.knocks_busiest_second;
             assert!(knocks <= run.report.knocks, "{name}");
@@ -161,6 +162,19 @@ fn a_limit_that_is_set_too_low_sends_nobody_out() {
         assert_eq!(run.report.inside.disconnected, 0);
         assert!(run.report.sums.waiting > 20, "{:?}", run.report.sums);
     }
+}
+
+#[test]
+fn lost_rows_are_told_and_missing() {
+    let run = run("lost-rows", 2, Sight::Seen);
+    let lost = sum(&run, |row| row.rows_lost) / 3;
+    let seconds = u64::from(run.report.night.millis / 1_000) - 1;
+    let kept = run.nodes.len() as u64;
+    assert!(lost > seconds / 4, "{lost} of {seconds}");
+    assert!(
+        kept + lost <= seconds && kept + lost + 8 >= seconds,
+        "{kept} and {lost} of {seconds}"
+    );
 }
 
 #[test]

@@ -195,6 +195,11 @@ fn troubles(file: &File) -> Checked {
             spell(key(kind, at, "for_s"), each.for_s)?;
         }
     }
+    for (each, at) in troubles.rows_lost.iter().zip(1..) {
+        time(key("rows-lost", at, "at_s"), each.at_s)?;
+        spell(key("rows-lost", at, "for_s"), each.for_s)?;
+        between(key("rows-lost", at, "share"), each.share, 0.0, 1.0)?;
+    }
     for (each, at) in troubles.leave.iter().zip(1..) {
         time(key("leave", at, "at_s"), each.at_s)?;
         between(key("leave", at, "share"), each.share, 0.0, 1.0)?;
@@ -224,6 +229,7 @@ fn count(troubles: &FileTroubles) -> usize {
         + troubles.database_gone.len()
         + troubles.speaker_lost.len()
         + troubles.speaker_muted.len()
+        + troubles.rows_lost.len()
         + troubles.leave.len()
         + troubles.clock_step.len()
 }

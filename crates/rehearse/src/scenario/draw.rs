@@ -245,6 +245,17 @@ impl Draw<'_> {
         self.spells(&told.speaker_lost, lost, &mut all);
         let muted = |muted| Trouble::Muted { muted };
         self.spells(&told.speaker_muted, muted, &mut all);
+        for each in &told.rows_lost {
+            let share = self.number(each.share);
+            let spell = Spell {
+                at_s: each.at_s,
+                for_s: each.for_s,
+            };
+            let of = |on: bool| Trouble::RowsLost {
+                share: if on { share } else { 0.0 },
+            };
+            self.spells(&[spell], of, &mut all);
+        }
         for each in &told.leave {
             let (at_ms, share) = (self.millis_of(each.at_s), self.number(each.share));
             let over_ms = self.millis_of(each.over_s);

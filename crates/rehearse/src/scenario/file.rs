@@ -171,6 +171,8 @@ pub struct FileTroubles {
     pub speaker_lost: Vec<Spell>,
     /// Whoever speaks is muted, and nobody notices: dead air.
     pub speaker_muted: Vec<Spell>,
+    /// The flight recorder loses rows: the evidence has holes.
+    pub rows_lost: Vec<LostRows>,
     /// Listeners of the first space leave, as at the end of a match.
     pub leave: Vec<Leave>,
     /// The wall's clock steps.
@@ -234,6 +236,19 @@ pub struct Spell {
     /// Seconds that it lasts. Default: to the end.
     #[serde(default)]
     pub for_s: Option<Number>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct LostRows {
+    /// Seconds.
+    pub at_s: Number,
+    /// Seconds that it lasts. Default: to the end.
+    #[serde(default)]
+    pub for_s: Option<Number>,
+    /// Of the seconds, 0 to 1.
+    pub share: Number,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]

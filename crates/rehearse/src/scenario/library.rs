@@ -4,7 +4,7 @@ use super::file::File;
 use super::read::BadFile;
 
 /// Name and text of each, as `--list` shows them.
-pub const LIBRARY: [(&str, &str); 20] = [
+pub const LIBRARY: [(&str, &str); 22] = [
     (
         "announced-start",
         include_str!("library/announced-start.toml"),
@@ -58,6 +58,8 @@ pub const LIBRARY: [(&str, &str); 20] = [
         include_str!("library/forged-tickets.toml"),
     ),
     ("quiet-evening", include_str!("library/quiet-evening.toml")),
+    ("lost-rows", include_str!("library/lost-rows.toml")),
+    ("half-a-minute", include_str!("library/half-a-minute.toml")),
 ];
 
 /// The scenario of this name, if it is one of the library's.
@@ -73,6 +75,17 @@ pub fn library(name: &str) -> Option<Result<File, BadFile>> {
 mod tests {
     use super::*;
     use crate::scenario::{Sight, What, Wish};
+
+    #[test]
+    fn each_stands_in_the_docs_with_its_label() {
+        let docs = include_str!("../../../../docs/scenarios.md");
+        for (name, text) in LIBRARY {
+            let file = File::read(text).unwrap_or_else(|why| panic!("{name}: {why}"));
+            let label: Vec<_> = file.label.iter().map(|it| format!("`{it}`")).collect();
+            let row = format!("| `{name}` | {} | {} |", file.about, label.join(", "));
+            assert!(docs.contains(&row), "docs/scenarios.md has not: {row}");
+        }
+    }
 
     #[test]
     fn each_is_read_and_drawn_under_its_name() {

@@ -128,6 +128,10 @@ pub enum Trouble {
     Muted {
         muted: bool,
     },
+    /// The flight recorder loses this share of its seconds.
+    RowsLost {
+        share: f64,
+    },
     /// Listeners of the first space leave, within so long.
     Leave {
         share: f64,
@@ -175,6 +179,9 @@ impl Trouble {
             }
             Self::Muted { muted } => {
                 begins(muted, "the speakers are muted", "the speakers are heard")
+            }
+            Self::RowsLost { share } => {
+                format!("the recorder loses {:.0} % of its rows", share * 100.0)
             }
             Self::Leave { share, over_ms } => format!(
                 "{:.0} % of those inside leave within {:.1} s",
