@@ -12,6 +12,7 @@ use hustings_control::numbers::PAGE_MS;
 use hustings_control::reactions::{self, Reaction};
 use hustings_control::spaces::Space;
 use hustings_media::fanout::Ring;
+use hustings_media::fanout::shard::Leave;
 use hustings_media::stage::SourceState;
 use tokio::sync::{broadcast, mpsc, watch};
 
@@ -131,6 +132,25 @@ impl Counts {
         ];
         let gone = gone.into_iter().map(of).sum();
         of(&self.joins).saturating_sub(gone)
+    }
+
+    /// A listener in the second `now` of the node's clock; `as_page`: with a right or a mark.
+    pub fn came(&self, now: u32, as_page: bool) {
+        self.joins.fetch_add(1, Ordering::Relaxed);
+        self.as_page
+            .fetch_add(u64::from(as_page), Ordering::Relaxed);
+        self.stays.came(now);
+    }
+
+    pub fn gone(&self, why: Leave, came: u32, now: u32) {
+        let count = match why {
+            Leave::TooSlow => &self.too_slow,
+            Leave::RingEnded => &self.heard_out,
+            Leave::Closed => &self.left,
+            Leave::Removed => &self.replaced,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.stays.went(came, now);
     }
 
     pub fn listening(&self) -> u64 {

@@ -12,7 +12,6 @@ use hustings_control::gate::limits::SEATS_MAX;
 use hustings_control::gate::{Door, Lane, TokenText, invitation};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_control::spaces::Phase;
-use hustings_evidence::row::{Happening, What, Who};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -24,7 +23,6 @@ use super::problem::{Answer, Problem};
 use super::reactions::prefix;
 use super::who::InSpace;
 use crate::live::SpaceHandle;
-use crate::ops::flight::happening;
 use crate::usher::{DoorWish, INVITED_LIFE_MS};
 
 /// Tickets of one request; a host who needs more asks again.
@@ -107,7 +105,7 @@ pub(super) async fn put(at: InSpace, In(set): In<SetDoor>) -> Answer<Json<DoorVi
     };
     let before = at.app.entrance.wish(&at.space.id);
     at.app.entrance.set_wish(&at.space.id, wish);
-    record(&at.app, &at.space.id, &before, &wish);
+    at.app.entrance.wished(&at.space.id, &before, &wish);
     at.app.entrance.look();
     if !at.app.entrance.keep_now().await {
         return Err(Problem::busy(
@@ -115,43 +113,6 @@ pub(super) async fn put(at: InSpace, In(set): In<SetDoor>) -> Answer<Json<DoorVi
         ));
     }
     view(&at.app, &at.space).await.map(Json)
-}
-
-/// What an operator has changed of a door, for the records.
-fn record(app: &App, space: &SpaceId, before: &DoorWish, wish: &DoorWish) {
-    let told = |what, name: &str, before: String, after: String| {
-        app.entrance.happened(Happening {
-            what,
-            who: Who::Operator,
-            space: Some(space.clone()),
-            name: name.into(),
-            before: before.as_str().into(),
-            after: after.as_str().into(),
-            ..happening(&app.clock)
-        });
-    };
-    if before.paused != wish.paused {
-        let what = if wish.paused {
-            What::DoorPaused
-        } else {
-            What::DoorResumed
-        };
-        told(what, "", String::new(), String::new());
-    }
-    let limit = |limit: Option<u32>| limit.map_or_else(String::new, |limit| limit.to_string());
-    if before.limit != wish.limit {
-        told(
-            What::LimitChanged,
-            "limit",
-            limit(before.limit),
-            limit(wish.limit),
-        );
-    }
-    let share = |share: Option<f64>| share.map_or_else(String::new, |share| share.to_string());
-    if before.guaranteed != wish.guaranteed {
-        let (before, after) = (share(before.guaranteed), share(wish.guaranteed));
-        told(What::LimitChanged, "guaranteed", before, after);
-    }
 }
 
 async fn view(app: &App, space: &SpaceHandle) -> Answer<DoorView> {

@@ -99,23 +99,17 @@ impl Crowd {
         let Some(key) = self.ring_of(place) else {
             return Err(socket);
         };
-        let Some(ring) = place.ring() else {
+        let cursor = place.ring().map(|ring| self.cursor(ring, burst));
+        let (Some(cursor), Some(attached)) = (cursor, self.attached.get_mut(&key)) else {
             return Err(socket);
         };
-        let cursor = self.cursor(ring, burst);
         socket.heard = Heard::from(cursor.sequence);
-        let Some(attached) = self.attached.get_mut(&key) else {
-            return Err(socket);
-        };
         let (since_s, as_page) = (socket.since_s, socket.pass.key().is_some());
         let listener = self
             .shard
             .join(key, cursor, attached.opening.clone(), socket, now)?;
         attached.inside += 1;
-        let counts = &attached.place.handle.counts;
-        counts.joins.fetch_add(1, Relaxed);
-        counts.as_page.fetch_add(u64::from(as_page), Relaxed);
-        counts.stays.came(since_s);
+        attached.place.handle.counts.came(since_s, as_page);
         add(&self.counters.joins, 1);
         if let Some(why) = self.shard.serve(listener, now)
             && let Some(socket) = self.shard.leave(listener)
@@ -322,14 +316,7 @@ impl Crowd {
             attached.inside = attached.inside.saturating_sub(1);
             let counts = &attached.place.handle.counts;
             counts.heard(socket.heard.count(socket.heard.next));
-            let count = match why {
-                Leave::TooSlow => &counts.too_slow,
-                Leave::RingEnded => &counts.heard_out,
-                Leave::Closed => &counts.left,
-                Leave::Removed => &counts.replaced,
-            };
-            count.fetch_add(1, Relaxed);
-            counts.stays.went(socket.since_s, whole_seconds(now));
+            counts.gone(why, socket.since_s, whole_seconds(now));
         }
         match why {
             Leave::TooSlow => add(&self.counters.too_slow, 1),

@@ -146,22 +146,7 @@ pub(super) async fn serve(
             let client = ConnectInfo(caller.client(request.headers()));
             request.extensions_mut().insert(client);
             let request = request.map(|body| Paced::new(body, caller.clone()));
-            let counters = Arc::clone(&counters);
-            if request.uri().path().starts_with("/assets/") {
-                add(&counters.assets, 1);
-            }
-            let answering = pages.clone().oneshot(request);
-            Box::pin(async move {
-                let measured = counters.requests.begin();
-                let answered = answering.await;
-                measured.end(true);
-                if let Ok(response) = &answered
-                    && let Some(count) = failing(response.status(), &counters)
-                {
-                    add(count, 1);
-                }
-                answered
-            })
+            answer(pages.clone(), request, Arc::clone(&counters))
         })
     };
     let io = Rewound::new(before, stream);
@@ -200,6 +185,24 @@ pub(super) async fn serve(
             None => closed(&gave_up, &reader),
         };
     }
+}
+
+/// A page's answer, timed and counted.
+fn answer(pages: axum::Router, request: Request<Paced>, counters: Arc<ShardCounters>) -> Answering {
+    if request.uri().path().starts_with("/assets/") {
+        add(&counters.assets, 1);
+    }
+    Box::pin(async move {
+        let measured = counters.requests.begin();
+        let answered = pages.oneshot(request).await;
+        measured.end(true);
+        if let Ok(response) = &answered
+            && let Some(count) = failing(response.status(), &counters)
+        {
+            add(count, 1);
+        }
+        answered
+    })
 }
 
 /// What an answer counts as, if it tells of a failure.

@@ -1,9 +1,92 @@
-//! What the door does, as the flight recorder writes it.
+//! What happens at the door and to the node: told to the log, the records and the flight recorder.
 
 use hustings_control::gate::{ModeOf, Step};
+use hustings_control::ids::SpaceId;
 use hustings_evidence::row::{Happening, Text, What, Who};
+use tokio::sync::mpsc;
 
-use super::NodeEvent;
+use super::{DoorWish, Entrance, NodeEvent, limits, lock};
+use crate::ops::flight::{self, Flight};
+
+impl Entrance {
+    /// Where events go to be stored. Whoever takes them may be slow: what does not fit is only logged.
+    pub fn store_events(&self) -> mpsc::Receiver<NodeEvent> {
+        let (sender, receiver) = mpsc::channel(limits::EVENTS_QUEUED);
+        lock(&self.to_store).replace(sender);
+        receiver
+    }
+
+    /// Where all that happens is recorded from now on.
+    pub fn record_to(&self, flight: Flight) {
+        lock(&self.flight).replace(flight);
+    }
+
+    /// Something that is not the door's own doing: stored and recorded with the door's events.
+    pub fn happened(&self, happening: Happening) {
+        self.note(NodeEvent::Happening(happening));
+    }
+
+    pub(super) fn note(&self, event: NodeEvent) {
+        match &event {
+            NodeEvent::Happening(happening) => tracing::info!(
+                what = ?happening.what, name = happening.name.as_str(), before = happening.before.as_str(),
+                after = happening.after.as_str(), space = happening.space.as_ref().map(SpaceId::as_str), "this happened"
+            ),
+            NodeEvent::Ladder(step) => tracing::info!(
+                from = ?step.from, to = ?step.to, because = ?step.because, permille = step.permille, "the ladder moved a step"
+            ),
+            NodeEvent::Mode(mode) => tracing::info!(
+                of = ?mode.of, from = mode.from.name(), to = mode.to.name(), because = ?mode.because, "the door's mode changed"
+            ),
+        }
+        if let Some(flight) = lock(&self.flight).as_ref() {
+            flight.note(event.happening(self.clock.now().0 / 1_000));
+        }
+        if let Some(store) = lock(&self.to_store).as_ref()
+            && store.try_send(event.clone()).is_err()
+        {
+            tracing::warn!("an event of the door could not be stored");
+        }
+        let mut events = lock(&self.events);
+        if events.len() >= limits::EVENTS_SHOWN {
+            events.pop_front();
+        }
+        events.push_back(event);
+    }
+
+    /// An operator has changed what a door goes by.
+    pub(crate) fn wished(&self, space: &SpaceId, before: &DoorWish, wish: &DoorWish) {
+        let told = |what, name: &str, before: String, after: String| {
+            self.happened(Happening {
+                what,
+                who: Who::Operator,
+                space: Some(space.clone()),
+                name: name.into(),
+                before: before.as_str().into(),
+                after: after.as_str().into(),
+                ..flight::happening(&self.clock)
+            });
+        };
+        if before.paused != wish.paused {
+            let what = if wish.paused {
+                What::DoorPaused
+            } else {
+                What::DoorResumed
+            };
+            told(what, "", String::new(), String::new());
+        }
+        let limit = |limit: Option<u32>| limit.map_or_else(String::new, |limit| limit.to_string());
+        if before.limit != wish.limit {
+            let (before, after) = (limit(before.limit), limit(wish.limit));
+            told(What::LimitChanged, "limit", before, after);
+        }
+        let share = |share: Option<f64>| share.map_or_else(String::new, |share| share.to_string());
+        if before.guaranteed != wish.guaranteed {
+            let (before, after) = (share(before.guaranteed), share(wish.guaranteed));
+            told(What::LimitChanged, "guaranteed", before, after);
+        }
+    }
+}
 
 impl NodeEvent {
     /// `up_ms`: milliseconds since the node's start.

@@ -259,54 +259,9 @@ impl Entrance {
         }
     }
 
-    /// Where events go to be stored. Whoever takes them may be slow: what does not fit is only logged.
-    pub fn store_events(&self) -> mpsc::Receiver<NodeEvent> {
-        let (sender, receiver) = mpsc::channel(limits::EVENTS_QUEUED);
-        lock(&self.to_store).replace(sender);
-        receiver
-    }
-
-    /// Where all that happens is recorded from now on.
-    pub fn record_to(&self, flight: Flight) {
-        lock(&self.flight).replace(flight);
-    }
-
-    /// Something that is not the door's own doing: stored and recorded with the door's events.
-    pub fn happened(&self, happening: Happening) {
-        self.note(NodeEvent::Happening(happening));
-    }
-
     /// What gates have counted since the last call, by space. Whatever is not taken stays in one sum for each space.
     pub(crate) fn take_counted(&self) -> HashMap<SpaceId, (Tally, Spread)> {
         std::mem::take(&mut lock(&self.book).fresh)
-    }
-
-    fn note(&self, event: NodeEvent) {
-        match &event {
-            NodeEvent::Happening(happening) => tracing::info!(
-                what = ?happening.what, name = happening.name.as_str(), before = happening.before.as_str(),
-                after = happening.after.as_str(), space = happening.space.as_ref().map(SpaceId::as_str), "this happened"
-            ),
-            NodeEvent::Ladder(step) => tracing::info!(
-                from = ?step.from, to = ?step.to, because = ?step.because, permille = step.permille, "the ladder moved a step"
-            ),
-            NodeEvent::Mode(mode) => tracing::info!(
-                of = ?mode.of, from = mode.from.name(), to = mode.to.name(), because = ?mode.because, "the door's mode changed"
-            ),
-        }
-        if let Some(flight) = lock(&self.flight).as_ref() {
-            flight.note(event.happening(self.clock.now().0 / 1_000));
-        }
-        if let Some(store) = lock(&self.to_store).as_ref()
-            && store.try_send(event.clone()).is_err()
-        {
-            tracing::warn!("an event of the door could not be stored");
-        }
-        let mut events = lock(&self.events);
-        if events.len() >= limits::EVENTS_SHOWN {
-            events.pop_front();
-        }
-        events.push_back(event);
     }
 
     fn count(&self, space: &SpaceId, tally: &Tally, spread: &Spread) {

@@ -4,6 +4,7 @@
 //! `gather` reads what the parts of the node count anyway, `proc` what the kernel counts, `segments` are the files,
 //! `recorder` is the thread, `meter` times what the node depends on, `read` reads the files back.
 
+mod edges;
 mod gather;
 mod key;
 mod limits;
@@ -13,6 +14,8 @@ mod read;
 mod recorder;
 mod segments;
 mod settings;
+mod space;
+mod start;
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 

@@ -10,16 +10,15 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use hustings_control::ids::UnixMillis;
 use hustings_evidence::chain::{Head, Lost, LostWhy};
-use hustings_evidence::row::{Happening, Row, What, Who};
+use hustings_evidence::row::{Happening, Row, What};
 use tokio::sync::watch;
 
 use super::gather::{Gatherer, Second, Sources};
 use super::limits::{EVERY, HEAD_EVERY_ROWS, NOTES_A_SECOND, NOTES_KEPT};
 use super::meter::Meter;
-use super::segments::{Found, Segments, is_full};
-use super::settings::fingerprint_of;
+use super::segments::{Segments, is_full};
+use super::start::of_this_start;
 use super::{Flight, Line, happening, key, written};
-use crate::api::secrets;
 
 /// How long the end waits for the last second to be on the disk; a disk that stands still is not waited for.
 const END_WAIT: Duration = Duration::from_millis(500);
@@ -38,14 +37,6 @@ pub struct FlightThread {
     flight: Flight,
     ended: Receiver<()>,
     thread: Option<JoinHandle<()>>,
-}
-
-/// What the run before left beside the chain, to compare with.
-#[derive(Default, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
-struct LastRun {
-    version: String,
-    settings: BTreeMap<String, String>,
 }
 
 impl FlightThread {
@@ -108,78 +99,6 @@ impl FlightThread {
             tracing::error!("the flight recorder had panicked");
         }
     }
-}
-
-/// What is different from the run before, and that this one begins.
-fn of_this_start(
-    folder: &std::path::Path,
-    config: &FlightConfig,
-    sources: &Sources,
-    found: &Found,
-) -> Vec<Happening> {
-    let version = env!("CARGO_PKG_VERSION");
-    let path = folder.join("last-run.json");
-    let text = std::fs::read_to_string(&path).unwrap_or_default();
-    let last: LastRun = serde_json::from_str(&text).unwrap_or_default();
-    let new = || Happening {
-        who: Who::Operator,
-        ..happening(&sources.clock)
-    };
-    let mut said = Vec::new();
-    if let Some(at) = found.killed_at {
-        let away = sources
-            .clock
-            .wall()
-            .0
-            .cast_signed()
-            .saturating_sub(at.0.cast_signed());
-        said.push(Happening {
-            what: What::NodeWasKilled,
-            who: Who::Unknown,
-            number: away,
-            ..new()
-        });
-    }
-    if found.goes_on && !last.version.is_empty() {
-        if last.version != version {
-            said.push(Happening {
-                what: What::Deployed,
-                before: last.version.as_str().into(),
-                after: version.into(),
-                ..new()
-            });
-        }
-        for (name, value) in &config.settings {
-            let before = last.settings.get(name).map_or("", String::as_str);
-            if before != value {
-                said.push(Happening {
-                    what: What::ConfigChanged,
-                    name: name.as_str().into(),
-                    before: before.into(),
-                    after: value.as_str().into(),
-                    ..new()
-                });
-            }
-        }
-    }
-    said.push(Happening {
-        what: What::NodeStarted,
-        who: Who::Node,
-        name: fingerprint_of(&config.settings).as_str().into(),
-        after: version.into(),
-        ..new()
-    });
-    let this = LastRun {
-        version: version.to_owned(),
-        settings: config.settings.clone(),
-    };
-    let kept = serde_json::to_string(&this)
-        .map_err(anyhow::Error::from)
-        .and_then(|text| secrets::write(&path, &text));
-    if let Err(error) = kept {
-        tracing::warn!(%error, "the next start cannot say what has changed since this one");
-    }
-    said
 }
 
 struct Recorder {

@@ -1,14 +1,16 @@
 //! The files of the chain: one after the other, the newest appended to, the oldest removed when all are too large.
 
+mod end;
+
 use std::fs::File;
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use hustings_control::ids::UnixMillis;
-use hustings_evidence::chain::{Dropped, Entry, Hash, Head, Lost, LostWhy, Tip, Writer};
-use hustings_evidence::row::What;
+use hustings_evidence::chain::{Dropped, Head, Lost, Tip, Writer};
 
+use self::end::{killed_at, last_line, mend};
 use super::limits::{SEGMENT_BYTES_MAX, SEGMENT_PART, SEGMENTS_MAX};
 
 const ENDING: &str = "jsonl";
@@ -249,96 +251,6 @@ fn put_aside(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-struct End {
-    /// Bytes up to the end of the last whole line that can be gone on from.
-    whole: u64,
-    tip: Option<Tip>,
-}
-
-/// Looks from the end for a line that is one.
-fn last_line(file: &File) -> io::Result<End> {
-    let text = read_all(file)?;
-    let mut end = text
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |at| at + 1);
-    let whole = end as u64;
-    while end > 0 {
-        let line = text.get(..end - 1).unwrap_or_default();
-        let start = line
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
-        if let Some((entry, hash)) = line.get(start..).and_then(parse) {
-            let tip = Tip { n: entry.n, hash };
-            return Ok(End {
-                whole,
-                tip: Some(tip),
-            });
-        }
-        end = start;
-    }
-    Ok(End { whole, tip: None })
-}
-
-fn parse(line: &[u8]) -> Option<(Entry, Hash)> {
-    let (hash, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    Some((serde_json::from_str(json).ok()?, hash.parse().ok()?))
-}
-
-/// Takes an unfinished line away. A segment that does not hold is left as it is: the report names the place.
-fn mend(file: &File, whole: u64) -> io::Result<Option<Lost>> {
-    let bytes = file.metadata()?.len().saturating_sub(whole);
-    if bytes > 0 {
-        file.set_len(whole)?;
-        return Ok(Some(Lost {
-            bytes,
-            why: LostWhy::Torn,
-            ..Lost::default()
-        }));
-    }
-    let text = read_all(file)?;
-    let mut verifier = hustings_evidence::chain::Verifier::new(Default::default());
-    let holds = text
-        .split_inclusive(|byte| *byte == b'\n')
-        .all(|line| verifier.line(line).is_ok());
-    Ok((!holds).then(|| Lost {
-        why: LostWhy::Broken,
-        ..Lost::default()
-    }))
-}
-
-/// When the last row was written, unless the node said that it ends.
-fn killed_at(file: &File, whole: u64) -> io::Result<Option<UnixMillis>> {
-    let text = read_all(file)?;
-    let mut lines = text
-        .get(..whole as usize)
-        .unwrap_or_default()
-        .split(|byte| *byte == b'\n')
-        .rev();
-    Ok(lines
-        .find_map(|line| {
-            let (entry, _) = parse(line)?;
-            let ended = entry
-                .happening
-                .is_some_and(|it| it.what == What::NodeStopped);
-            match entry.node {
-                Some(row) => Some(Some(row.at)),
-                None => ended.then_some(None),
-            }
-        })
-        .flatten())
-}
-
-fn read_all(mut file: &File) -> io::Result<Vec<u8>> {
-    use std::io::{Seek as _, SeekFrom};
-    let mut text = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    // A segment is begun anew before it is so large; what is larger is not ours.
-    file.take(SEGMENT_BYTES_MAX * 4).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 pub(super) fn is_full(error: &io::Error) -> bool {

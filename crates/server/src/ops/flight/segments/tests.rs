@@ -1,5 +1,7 @@
-use hustings_evidence::chain::{Expect, Verified};
-use hustings_evidence::row::{Happening, NodeRow, Row};
+//! Chains on a real disk, over starts, tears and bounds.
+
+use hustings_evidence::chain::{Expect, LostWhy, Verified};
+use hustings_evidence::row::{Happening, NodeRow, Row, What};
 
 use super::*;
 use crate::ops::flight::read;
