@@ -119,10 +119,28 @@ fn says(report: &Report, what: &str, values: &[u64]) -> String {
     )
 }
 
+/// What can have turned the evening; what happens on every stage stays in the list below.
 fn is_pinned(what: What) -> bool {
-    !matches!(
+    matches!(
         what,
-        What::Ladder | What::Mode | What::KeysChanged | What::CertificateLoaded | What::Unknown
+        What::NodeStarted
+            | What::NodeWasKilled
+            | What::Deployed
+            | What::ConfigChanged
+            | What::LimitChanged
+            | What::CadenceChanged
+            | What::DoorPaused
+            | What::DoorResumed
+            | What::SpaceOpened
+            | What::SpaceLive
+            | What::SpaceEnded
+            | What::SpeakerLost
+            | What::StageRestarted
+            | What::ShardRestarted
+            | What::ListenersLost
+            | What::CertificateExpired
+            | What::DiskFull
+            | What::DatabaseGone
     )
 }
 
