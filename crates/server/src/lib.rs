@@ -17,6 +17,8 @@ pub mod open_files;
 pub mod ops;
 pub mod pace;
 pub mod pages;
+pub mod rehearsal;
+pub mod rehearse;
 pub mod shield;
 pub mod stage;
 pub mod store;

@@ -18,6 +18,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::numbers::Uniques;
 use crate::pace::Pace;
+use crate::rehearsal::Rehearsals;
 use crate::stage::StageCall;
 use crate::usher::Serving;
 
@@ -61,6 +62,9 @@ pub struct Counts {
     /// Looks at `state.json`, and event streams.
     pub looks: AtomicU64,
     pub stays: Stays,
+    /// Knocks, those for sound too, that showed a rehearsal's permit; and listeners of rehearsals. All are in the other counts too.
+    pub rehearsed: AtomicU64,
+    pub rehearsing: AtomicU64,
 }
 
 /// Seconds that `Stays` holds apart: a minute, and time for a recorder that is late.
@@ -273,6 +277,8 @@ impl Ending {
 pub struct Directory {
     /// How often the shards write, and between what bounds.
     pub pace: Arc<Pace>,
+    /// Rehearsals under way, so that what they do is told apart.
+    pub rehearsals: Rehearsals,
     spaces: ArcSwap<HashMap<SpaceId, Arc<SpaceHandle>>>,
 }
 

@@ -29,7 +29,7 @@ use crate::shield::Shield;
 use crate::stage::StageHost;
 use crate::store::{DataLock, Store};
 use crate::usher::{self, Entrance, Keeper, UsherThread};
-use crate::{ops, pages};
+use crate::{ops, pages, rehearsal};
 
 /// What a request under way on the house's listeners is given at the end.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -48,6 +48,7 @@ pub fn main(arguments: Hustings) -> ExitCode {
         Some(Command::Space(space)) => space.run(),
         Some(Command::Report(report)) => report.run(),
         Some(Command::Simulate(simulate)) => simulate.run(),
+        Some(Command::Rehearse(rehearse)) => rehearse.run(),
         Some(Command::Shield(shield)) => shield.run(),
     };
     match done {
@@ -215,6 +216,7 @@ async fn build(config: &Serve, store: &Store, cadence: CadenceBounds) -> anyhow:
     let archive = Archive::open(&config.data)?;
     let directory = Arc::new(Directory::default());
     directory.pace.set_bounds(cadence);
+    directory.pace.set_core_share(config.core_share);
     let desk = Desk::start(store.clone(), Arc::clone(&directory), clock).await?;
     let stages = StageHost::start(
         desk.clone(),
@@ -233,6 +235,12 @@ async fn build(config: &Serve, store: &Store, cadence: CadenceBounds) -> anyhow:
     let (entrance, keeper) =
         Entrance::open(config.gate_settings(shards()), Some(&config.data), clock)?;
     let wicket = Arc::new(Mutex::new(entrance.wicket()?));
+    let target = rehearsal::target_of(&config.public_base()).unwrap_or_default();
+    let permits = keys.permits().clone();
+    let rehearsals = &directory.rehearsals;
+    rehearsals
+        .open(permits, target, Some(&config.data), clock.wall())
+        .context("what rehearsals were ended cannot be read")?;
     let (ending, begun) = Ending::channel();
     let (flight, line) = Flight::line();
     let app = App {

@@ -12,6 +12,8 @@ pub struct Pace {
     bounds: ArcSwap<CadenceBounds>,
     /// One for each shard that runs, in milliseconds.
     announced: Mutex<Vec<Arc<AtomicU64>>>,
+    /// Thousandths of a core that sweeps may take; 0: not said, all of it.
+    core_permille: AtomicU64,
 }
 
 /// What one shard announces. Counts as long as it is kept.
@@ -32,6 +34,18 @@ impl Pace {
     /// Shards follow at their next sweep, no faster than players stretch.
     pub fn set_bounds(&self, bounds: CadenceBounds) {
         self.bounds.store(Arc::new(bounds));
+    }
+
+    /// Of each core, the share that sweeps may take: what the operator leaves to this node on a machine with others.
+    pub fn set_core_share(&self, share: f64) {
+        self.core_permille.store((share * 1_000.0) as u64, Relaxed);
+    }
+
+    pub fn core_share(&self) -> f64 {
+        match self.core_permille.load(Relaxed) {
+            0 => 1.0,
+            permille => permille as f64 / 1_000.0,
+        }
     }
 
     pub fn announcer(&self) -> Announcer {

@@ -60,7 +60,7 @@ pub struct Load {
 /// Above this share a resource takes nobody in: what is left is for those inside.
 const FULL: f64 = 0.97;
 /// Share up to which seats are counted: beyond it those inside would notice.
-const KEEP: f64 = 0.95;
+pub const KEEP: f64 = 0.95;
 /// Listeners inside below which one listener's cost is not yet read from the load.
 const KNOWN_FROM: u32 = 200;
 /// Bytes a listener takes until it is measured, buffers of the kernel included.

@@ -64,7 +64,7 @@ pub use keys::{BadKey, Key, KeyRing};
 pub use knock::Gate;
 pub use ladder::{LadderEvent, Step};
 pub use lanes::{Lane, Shares};
-pub use load::{Load, Resource, Used};
+pub use load::{KEEP as KEPT, Load, Resource, Used};
 pub use mode::{Mode, ModeEvent, ModeOf};
 pub use pass::{Held, Pass};
 pub use prefix::{Prefix, Salt};

@@ -13,6 +13,7 @@ pub use super::claims::{
 };
 use super::claims::{ISSUER, SESSION_ISSUER};
 use super::secrets;
+use crate::rehearsal::PermitKey;
 
 /// The key that this node signs with. Other `*.key` files of the folder belong to integrators and are only verified with.
 const OWN_KEY: &str = "node";
@@ -41,6 +42,7 @@ impl Key {
 pub struct Keys {
     keys: BTreeMap<String, Key>,
     session: Key,
+    permits: PermitKey,
     operator_file: PathBuf,
 }
 
@@ -73,7 +75,7 @@ impl Keys {
     pub fn read(data: &Path) -> anyhow::Result<Self> {
         let folder = data.join("keys");
         let mut keys = BTreeMap::new();
-        let mut session = None;
+        let mut own = None;
         let files = std::fs::read_dir(&folder).with_context(|| {
             format!(
                 "no keys in {}: start `hustings serve` once with this --data",
@@ -95,14 +97,12 @@ impl Keys {
             );
             let secret = secrets::read_key(&path)?;
             if id == OWN_KEY {
-                session = Some(Key::new(&blake3::derive_key(
-                    "hustings session cookies v1",
-                    &secret,
-                )));
+                let session = blake3::derive_key("hustings session cookies v1", &secret);
+                own = Some((Key::new(&session), PermitKey::of(&secret)));
             }
             keys.insert(id.to_owned(), Key::new(&secret));
         }
-        let session = session.with_context(|| {
+        let (session, permits) = own.with_context(|| {
             format!(
                 "{} holds no {OWN_KEY}.key: start `hustings serve` once with this --data",
                 folder.display()
@@ -111,8 +111,14 @@ impl Keys {
         Ok(Self {
             keys,
             session,
+            permits,
             operator_file: data.join("operator-token"),
         })
+    }
+
+    /// What permits of rehearsals are sealed with.
+    pub fn permits(&self) -> &PermitKey {
+        &self.permits
     }
 
     /// Where the operator's token lies.

@@ -16,6 +16,7 @@ pub mod openapi;
 mod people;
 pub mod problem;
 pub mod reactions;
+mod rehearsals;
 pub mod seats;
 pub(crate) mod secrets;
 mod spaces;

@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    cadence, controls, enter, invites, knock, numbers, people, problem, reactions, seats, spaces,
-    studio, whip,
+    cadence, controls, enter, invites, knock, numbers, people, problem, reactions, rehearsals,
+    seats, spaces, studio, whip,
 };
 
 #[derive(OpenApi)]
@@ -26,6 +26,7 @@ use super::{
         whip::offer, whip::patch, whip::hang_up,
         numbers::get,
         cadence::get, cadence::put,
+        rehearsals::list, rehearsals::permit, rehearsals::end,
         seats::get, seats::put, seats::tickets,
     )
 )]

@@ -6,8 +6,8 @@ use axum::routing::{delete, get, patch, post, put};
 
 use super::door::{self, Door};
 use super::{
-    App, cadence, controls, enter, invites, numbers, openapi, people, problem, seats, spaces,
-    studio, whip,
+    App, cadence, controls, enter, invites, numbers, openapi, people, problem, rehearsals, seats,
+    spaces, studio, whip,
 };
 
 pub fn router(app: App) -> axum::Router {
@@ -53,6 +53,7 @@ pub fn router(app: App) -> axum::Router {
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/me", get(enter::node_me))
         .route("/api/v1/cadence", get(cadence::get).put(cadence::put))
+        .merge(rehearsals())
         .route("/api/v1/spaces", get(spaces::list).post(spaces::create))
         .nest("/api/v1/spaces/{id}", space)
         .route(
@@ -77,4 +78,13 @@ pub fn router(app: App) -> axum::Router {
         // Bodies are bounded where they are read, with a deadline.
         .layer(DefaultBodyLimit::disable())
         .with_state(door)
+}
+
+fn rehearsals() -> axum::Router<Door> {
+    axum::Router::new()
+        .route(
+            "/api/v1/rehearsals",
+            get(rehearsals::list).post(rehearsals::permit),
+        )
+        .route("/api/v1/rehearsals/{rehearsal}", delete(rehearsals::end))
 }

@@ -1,6 +1,7 @@
 //! Commands beside a running node: they read its keys, or talk to its API as the operator.
 
 mod client;
+mod rehearse;
 mod report;
 mod simulate;
 mod space;
@@ -8,10 +9,12 @@ mod token;
 
 use std::path::PathBuf;
 
+pub use rehearse::RehearseCommand;
 pub use report::ReportCommand;
 pub use simulate::SimulateCommand;
 pub use space::SpaceCommand;
 pub use token::TokenCommand;
+pub(crate) use token::parse_ttl;
 
 /// Where the node lies and how its API is reached.
 #[derive(Clone, Debug, clap::Args)]

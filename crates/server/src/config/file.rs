@@ -171,6 +171,7 @@ mod tests {
         ("seats", "3000"),
         ("uplink", "\"2.5G\""),
         ("space_share", "0.25"),
+        ("core_share", "0.5"),
         ("demo", "true"),
     ];
 

@@ -51,6 +51,8 @@ pub enum Command {
     Report(crate::cli::ReportCommand),
     /// Rehearses a night in virtual time: millions come, the real gate decides.
     Simulate(crate::cli::SimulateCommand),
+    /// Rehearses a night on real sockets, and says what this installation holds.
+    Rehearse(Box<crate::cli::RehearseCommand>),
     /// Drops repeat offenders in the kernel, for a node that runs with --shield.
     Shield(crate::shield::ShieldCommand),
 }
@@ -125,6 +127,9 @@ pub struct Serve {
     /// without reaching it. Default: not known, never short.
     #[arg(long, value_name = "RATE")]
     pub uplink: Option<crate::usher::Rate>,
+    /// Share of each core that carrying listeners may take, 0.05 to 1, on a machine that others use too.
+    #[arg(long, value_name = "SHARE", value_parser = core_share, default_value_t = 1.0)]
+    pub core_share: f64,
     /// Share of the seats that each open space always gets, 0 to 1; idle seats go to whoever asks.
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = SPACE_SHARE_DEFAULT)]
     pub space_share: f64,
@@ -182,6 +187,15 @@ fn share(text: &str) -> Result<f64, String> {
         Ok(share)
     } else {
         Err("a share of the seats lies between 0 and 1, such as 0.1".to_owned())
+    }
+}
+
+fn core_share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    if (0.05..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("a share of a core lies between 0.05 and 1, such as 0.5".to_owned())
     }
 }
 

@@ -33,6 +33,7 @@ use super::quick::{self, FirstBytes};
 use super::shard_loop::{Local, Returned};
 use super::socket::{Heard, ListenerSocket, Seated, Stream, whole_seconds};
 use super::sound::{self, Decision, Place};
+use crate::rehearsal::Seat;
 
 /// Accepts until the task is ended. Bounded a turn, so that sound goes before newcomers.
 ///
@@ -299,9 +300,16 @@ async fn listen(local: &Local, stream: Stream, request: &SoundRequest, from: IpA
             farewell(stream, told.bytes(head_only)).await;
         }
         // A socket that cannot leave the reactor is gone, and its pass with it.
-        Decision::Join(place, pass) => {
+        Decision::Join(place, pass, rehearsed) => {
             if let Ok(socket) = stream.into_listener() {
-                join(local, &place, request.burst, socket, (pass, from));
+                let rehearsed = rehearsed.map(|running| running.sit(&place.handle));
+                join(
+                    local,
+                    &place,
+                    request.burst,
+                    socket,
+                    (pass, rehearsed, from),
+                );
             }
         }
     }
@@ -312,7 +320,7 @@ pub(super) fn join(
     place: &Place,
     burst: Burst,
     socket: ListenerSocket,
-    (pass, from): (Pass, IpAddr),
+    (pass, rehearsed, from): (Pass, Option<Seat>, IpAddr),
 ) {
     let now = local.clock.now();
     let since_s = whole_seconds(now);
@@ -321,6 +329,7 @@ pub(super) fn join(
         pass,
         since_s,
         heard: Heard::default(),
+        rehearsed,
     };
     let joined = local.crowd.borrow_mut().join(place, burst, seated, now);
     match joined {

@@ -2,6 +2,7 @@
 //! time, so that turning somebody away costs one write.
 
 use super::asked::Container;
+use crate::rehearsal::Refusal;
 
 macro_rules! stream_head {
     ($content_type:literal) => {
@@ -211,6 +212,67 @@ answer!(
     31,
     "This is no knock; see the API.\n"
 );
+
+macro_rules! refuse {
+    ($status:literal, $lines:literal, $length:literal, $text:literal) => {{
+        answer!(REFUSED, $status, $lines, $length, $text);
+        REFUSED
+    }};
+}
+
+/// What somebody with a permit is told who is not answered as they ask. The header says it to the driver.
+pub(super) const fn rehearsal(refusal: Refusal) -> Answer {
+    match refusal {
+        Refusal::Forged => refuse!(
+            "403 Forbidden",
+            "Rehearsal: forged\r\n",
+            58,
+            "The rehearsal permit was not signed by this installation.\n"
+        ),
+        Refusal::OtherTarget => refuse!(
+            "403 Forbidden",
+            "Rehearsal: other-target\r\n",
+            50,
+            "The rehearsal permit is for another installation.\n"
+        ),
+        Refusal::Early => refuse!(
+            "403 Forbidden",
+            "Rehearsal: early\r\n",
+            40,
+            "The rehearsal permit does not hold yet.\n"
+        ),
+        Refusal::Expired => refuse!(
+            "403 Forbidden",
+            "Rehearsal: expired\r\n",
+            34,
+            "The rehearsal permit has run out.\n"
+        ),
+        Refusal::Rate => refuse!(
+            "429 Too Many Requests",
+            "Rehearsal: rate\r\nRetry-After: 1\r\n",
+            57,
+            "More requests a second than the rehearsal permit allows.\n"
+        ),
+        Refusal::People => refuse!(
+            "429 Too Many Requests",
+            "Rehearsal: people\r\nRetry-After: 5\r\n",
+            47,
+            "As many listen as the rehearsal permit allows.\n"
+        ),
+        Refusal::Ended => refuse!(
+            "410 Gone",
+            "Rehearsal: ended\r\n",
+            35,
+            "The operator ended this rehearsal.\n"
+        ),
+        Refusal::Crowded => refuse!(
+            "429 Too Many Requests",
+            "Rehearsal: crowded\r\nRetry-After: 60\r\n",
+            40,
+            "Too many rehearsals are under way here.\n"
+        ),
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -37,6 +37,8 @@ pub(super) struct SoundRequest {
     pub(super) shown: Shown,
     /// A browser that would show what comes as a page: who must wait is sent to one that waits.
     pub(super) navigates: bool,
+    /// A rehearsal's permit as it came, good or not.
+    pub(super) permit: Option<Box<[u8]>>,
 }
 
 /// What a request for sound shows at the door.
@@ -103,6 +105,7 @@ impl SoundRequest {
             burst: usual,
             method,
             shown: Shown::Nothing,
+            permit: permit(&line),
             navigates: navigates(line),
         };
         for pair in query.split('&') {
@@ -125,6 +128,11 @@ impl SoundRequest {
             _ => {}
         }
     }
+}
+
+/// Nobody but a rehearsal's driver sends one.
+fn permit<'a>(line: impl Fn(&str) -> Option<&'a [u8]>) -> Option<Box<[u8]>> {
+    line(crate::rehearsal::HEADER).map(Box::from)
 }
 
 /// The space's name, the file below it and the query, of a target `/s/{id}/{file}`.
@@ -155,6 +163,7 @@ pub(super) struct KnockRequest {
     /// Bytes of the body, which begins after so many of the head.
     pub(super) length: usize,
     pub(super) head_len: usize,
+    pub(super) permit: Option<Box<[u8]>>,
 }
 
 /// `GET /s/{id}/serving.json`.
@@ -163,6 +172,7 @@ pub(super) struct ServingRequest {
     pub(super) space: Option<SpaceId>,
     /// What the client has already.
     pub(super) etag: Option<u64>,
+    pub(super) permit: Option<Box<[u8]>>,
 }
 
 /// What a head asks for. What a crowd asks for again and again is answered in the shard, the rest by the pages.
@@ -188,12 +198,14 @@ impl Asked {
             ("GET", Some((space, "serving.json", _))) => Self::Serving(ServingRequest {
                 space: SpaceId::parse(space).ok(),
                 etag: line("if-none-match").and_then(etag_of),
+                permit: permit(line),
             }),
             ("POST", Some((space, "knock", _))) => match plain_length(line) {
                 Some(length) => Self::Knock(KnockRequest {
                     space: SpaceId::parse(space).ok(),
                     length,
                     head_len,
+                    permit: permit(line),
                 }),
                 None => Self::Page,
             },

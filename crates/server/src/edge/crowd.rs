@@ -183,8 +183,7 @@ impl Crowd {
         }
         if let Some(from) = self.weeding {
             let to = from + WEED_SLOTS;
-            self.shard
-                .weed(from..to, |seated| seated.pass.is_taken_over(), left);
+            self.shard.weed(from..to, Seated::must_go, left);
             self.weeding = (to < self.shard.slots()).then_some(to);
         }
     }
@@ -207,7 +206,7 @@ impl Crowd {
             .store(self.cadence.needed_ms(), Relaxed);
         self.counters
             .projected_load
-            .store(self.cadence.projected_load().to_bits(), Relaxed);
+            .store(self.projected().to_bits(), Relaxed);
         self.tell_listeners();
         // Those inside do not wait longer because newcomers came between the slices.
         let between_us = ended.since(turn.began).saturating_sub(turn.cost_us);
@@ -223,10 +222,15 @@ impl Crowd {
         }
     }
 
-    /// What the gate of this shard goes by: the share of a core at the widest cadence, and milliseconds between sweeps that
-    /// their costs ask for.
+    /// What the gate of this shard goes by: the share of its core (or of the part it may take) at the widest cadence, and
+    /// milliseconds between sweeps that their costs ask for.
     pub(super) fn load(&self) -> (f64, u64) {
-        (self.cadence.projected_load(), self.cadence.needed_ms())
+        (self.projected(), self.cadence.needed_ms())
+    }
+
+    /// Of what sweeps may take of the core.
+    fn projected(&self) -> f64 {
+        self.cadence.projected_load() / self.pace.core_share()
     }
 
     /// Sweeps come no more often than this.

@@ -11,6 +11,7 @@ use super::answers::{self, Answer, Told};
 use super::asked::{KnockRequest, ServingRequest, SoundRequest};
 use super::shard_loop::Local;
 use crate::live::SpaceHandle;
+use crate::rehearsal::{Mark, Running};
 use crate::usher::{Serving, answer_knock};
 
 /// Milliseconds until a player whose right is worth nothing may come again.
@@ -62,6 +63,20 @@ fn told(request: &SoundRequest, handle: &SpaceHandle, place: &str, poll_ms: u32)
     }
 }
 
+/// Whose rehearsal a request belongs to; nobody's without a permit.
+pub(super) fn rehearsed(
+    local: &Local,
+    permit: Option<&[u8]>,
+    asks: Mark,
+) -> Result<Option<Arc<Running>>, Answer> {
+    if permit.is_none() {
+        return Ok(None);
+    }
+    let rehearsals = &local.directory.rehearsals;
+    let judged = rehearsals.judge(permit, asks, local.clock.wall());
+    judged.map_err(answers::rehearsal)
+}
+
 /// What is sent for a knock, into `out`.
 pub(super) fn knock(
     local: &Local,
@@ -71,6 +86,10 @@ pub(super) fn knock(
     out: &mut Vec<u8>,
 ) -> Option<Answer> {
     use std::io::Write as _;
+    let rehearsed = match rehearsed(local, request.permit.as_deref(), Mark::Knock) {
+        Ok(rehearsed) => rehearsed,
+        Err(refused) => return Some(refused),
+    };
     let handle = request
         .space
         .as_ref()
@@ -78,6 +97,9 @@ pub(super) fn knock(
     let Some(handle) = handle else {
         return Some(answers::UNKNOWN);
     };
+    if rehearsed.is_some() {
+        handle.counts.rehearsed.fetch_add(1, Relaxed);
+    }
     let door = handle.door.load();
     let Some(door) = door.as_ref() else {
         return Some(answers::ENDED);
@@ -98,6 +120,7 @@ pub(super) fn knock(
 
 /// `serving.json` as the usher made it last, or what is said instead.
 pub(super) fn serving(local: &Local, request: &ServingRequest) -> Result<Arc<Serving>, Answer> {
+    rehearsed(local, request.permit.as_deref(), Mark::Page)?;
     let handle = request
         .space
         .as_ref()

@@ -88,13 +88,14 @@ fn sound(local: &Local, tcp: TcpStream, request: &SoundRequest, caller: &Caller,
     }
     let from = caller.client_of(head);
     match sound::decide(local, request, from) {
-        Decision::Join(place, pass) => {
+        Decision::Join(place, pass, rehearsed) => {
+            let rehearsed = rehearsed.map(|running| running.sit(&place.handle));
             accept::join(
                 local,
                 &place,
                 request.burst,
                 ListenerSocket::plain(tcp),
-                (pass, from),
+                (pass, rehearsed, from),
             );
         }
         Decision::HeadOnly(head) => say(&tcp, head),

@@ -22,6 +22,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::limits::{SEND_BUFFER_BYTES, TLS_BUFFER_BYTES};
 use super::paced::Patience;
+use crate::rehearsal::Seat;
 
 /// A connection that still asks.
 pub(super) enum Stream {
@@ -253,6 +254,15 @@ pub(super) struct Seated {
     /// When it came, for how long it stays.
     pub(super) since_s: u32,
     pub(super) heard: Heard,
+    /// Where it is counted when it is a rehearsal's.
+    pub(super) rehearsed: Option<Seat>,
+}
+
+impl Seated {
+    /// Its seat is another connection's by now, or its rehearsal was ended.
+    pub(super) fn must_go(&self) -> bool {
+        self.pass.is_taken_over() || self.rehearsed.as_ref().is_some_and(Seat::is_over)
+    }
 }
 
 /// Whole seconds of the node's clock.

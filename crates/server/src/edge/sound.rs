@@ -13,6 +13,7 @@ use super::asked::{Container, Method, SoundRequest};
 use super::gate;
 use super::shard_loop::Local;
 use crate::live::{Rings, SpaceHandle};
+use crate::rehearsal::{Mark, Running};
 
 /// A place to listen at: the space, and the set of rings it has just now. The set is compared by pointer, for a stage
 /// that starts again brings new rings under the same name.
@@ -39,7 +40,8 @@ impl Place {
     reason = "in a storm a refusal is the usual answer, and is made without allocating"
 )]
 pub(super) enum Decision {
-    Join(Place, Pass),
+    /// With the rehearsal that it is counted in, if it is one's.
+    Join(Place, Pass, Option<Arc<Running>>),
     /// HEAD of a stream that can be had.
     HeadOnly(&'static [u8]),
     Refuse(Answer),
@@ -51,6 +53,11 @@ pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Dec
     if request.method == Method::Other {
         return Decision::Refuse(answers::METHOD);
     }
+    let permit = request.permit.as_deref();
+    let rehearsed = match gate::rehearsed(local, permit, Mark::Sound) {
+        Ok(rehearsed) => rehearsed,
+        Err(refused) => return Decision::Refuse(refused),
+    };
     let Some(handle) = request
         .space
         .as_ref()
@@ -58,6 +65,9 @@ pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Dec
     else {
         return Decision::Refuse(answers::UNKNOWN);
     };
+    if rehearsed.is_some() {
+        handle.counts.rehearsed.fetch_add(1, Relaxed);
+    }
     if request.method == Method::Get {
         handle.counts.attempts.fetch_add(1, Relaxed);
     }
@@ -72,7 +82,7 @@ pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Dec
             Decision::HeadOnly(answers::stream_head(request.container))
         }
         Some(ring) if !ring.is_closed() => match gate::admit(local, &place.handle, request, from) {
-            Ok(pass) => Decision::Join(place, pass),
+            Ok(pass) => Decision::Join(place, pass, rehearsed),
             Err(told) => Decision::Told(told),
         },
         _ => Decision::Refuse(why_silent(place.handle.snapshot.load().phase)),

@@ -99,10 +99,12 @@ async fn door(State(operator): State<Operator>) -> impl IntoResponse {
         })
     });
     let spaces: Vec<_> = spaces.collect();
+    let rehearsals = &operator.app.directory.rehearsals;
     axum::Json(json!({
         "standing": standing,
         "events": entrance.events(),
         "spaces": spaces,
+        "rehearsals": rehearsals.told(operator.app.clock.wall()),
         "flight": operator.app.flight.head(),
     }))
 }

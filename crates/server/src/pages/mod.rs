@@ -8,6 +8,7 @@ mod home;
 mod line;
 mod parts;
 mod range;
+mod rehearsal;
 mod replay;
 mod space;
 mod studio;
@@ -15,6 +16,7 @@ mod words;
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
@@ -39,8 +41,10 @@ pub fn public_router(app: App) -> Router {
         .route("/s/{id}/replay.ogg", get(replay::file))
         .route("/s/{id}/event.ics", get(calendar::event))
         .route("/robots.txt", get(robots))
+        .route("/rehearsal.json", get(rehearsal::standing))
         .merge(asset_routes())
         .fallback(home::nothing_here)
+        .layer(from_fn_with_state(app.clone(), rehearsal::marked))
         .with_state(app)
 }
 

@@ -12,6 +12,7 @@ mod house;
 mod ingest_peer;
 mod metrics;
 mod records;
+mod rehearse;
 mod restart;
 mod start;
 mod stop;

@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hustings::edge::Abuse;
+use hustings::rehearsal::Refusal;
 use hustings_control::gate::{Cause, Lane, Mode, Reason};
 use serde_json::Value;
 
@@ -93,6 +94,7 @@ fn labels_wrong(name: &str, labels: &str) -> Vec<String> {
                         || Reason::ALL.iter().any(|reason| reason.name() == value)
                         || ["seated", "took_over", "puzzle"].contains(&value);
                     gate || Abuse::ALL.iter().any(|abuse| abuse.name() == value)
+                        || Refusal::ALL.iter().any(|refusal| refusal.name() == value)
                 }
                 "mode" => [Mode::Calm, Mode::Busy, Mode::Storm]
                     .iter()

@@ -12,6 +12,7 @@ pub fn settings(config: &Serve) -> BTreeMap<String, String> {
         ("cadence-min", config.cadence_min.to_string()),
         ("demo", config.demo.to_string()),
         ("flight-keep", config.flight_keep.to_string()),
+        ("core-share", config.core_share.to_string()),
         ("handshakes", config.handshakes.to_string()),
         (
             "keep-recordings",

@@ -2,6 +2,7 @@
 //! no crowd makes a series more. docs/metrics.md says what to do about each.
 
 mod process;
+mod rehearsals;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,6 +54,7 @@ pub(super) fn render(app: &App, edge: &EdgeStats, shield: Option<ShieldStats>) -
     crowd(hustings, edge);
     door(hustings, edge);
     gate(hustings, app);
+    rehearsals::tell(hustings, app);
     if let Some(shield) = shield {
         tell_shield(hustings, shield);
     }

@@ -1,0 +1,132 @@
+//! Rehearsals of this node: who is permitted one, what it does, and its end.
+
+use axum::Json;
+use axum::extract::Path;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::claims::{TokenRole, draw, hex, parse_hex};
+use super::door::In;
+use super::problem::{Answer, Problem};
+use super::who::OnNode;
+use crate::rehearsal::{Permit, Told};
+
+/// Seconds that a permit holds unless it is said.
+const HOLDS_S: u32 = 3_600;
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Rehearsals {
+    /// Host and port that permits of this node name.
+    target: String,
+    /// Listeners of rehearsals now.
+    listening: u64,
+    /// Those under way, and those of the last hour.
+    rehearsals: Vec<Told>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewPermit {
+    /// Requests a second of all drivers together.
+    rate: u32,
+    /// Listeners at once.
+    people: u32,
+    /// Unix seconds from which it holds; null: now.
+    from_s: Option<u32>,
+    /// Seconds that it holds, at most a day; null: an hour.
+    holds_s: Option<u32>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct NewRehearsal {
+    /// By which it is ended.
+    id: String,
+    target: String,
+    /// For `hustings rehearse --permit`. Whoever has it may load this node within its bounds.
+    permit: String,
+    from_s: u32,
+    until_s: u32,
+}
+
+/// Rehearsals under way
+#[utoipa::path(get, path = "/api/v1/rehearsals", tag = "node",
+    responses((status = 200, body = Rehearsals), (status = "4XX", body = Problem)))]
+pub(super) async fn list(who: OnNode) -> Answer<Json<Rehearsals>> {
+    needs_operator(&who)?;
+    let rehearsals = &who.app.directory.rehearsals;
+    Ok(Json(Rehearsals {
+        target: rehearsals.target().unwrap_or_default().to_owned(),
+        listening: rehearsals.listening(),
+        rehearsals: rehearsals.told(who.app.clock.wall()),
+    }))
+}
+
+/// Permit a rehearsal of this node
+#[utoipa::path(post, path = "/api/v1/rehearsals", tag = "node", request_body = NewPermit,
+    responses((status = 201, body = NewRehearsal), (status = "4XX", body = Problem)))]
+pub(super) async fn permit(who: OnNode, In(new): In<NewPermit>) -> Answer<impl IntoResponse> {
+    needs_operator(&who)?;
+    let rehearsals = &who.app.directory.rehearsals;
+    let now_s = u32::try_from(who.app.clock.wall().0 / 1_000).unwrap_or(u32::MAX);
+    let from_s = new.from_s.unwrap_or(now_s);
+    let permit = Permit {
+        id: draw().map_err(|e| Problem::internal(&e))?,
+        target: rehearsals.target().unwrap_or_default().to_owned(),
+        from_s,
+        until_s: from_s.saturating_add(new.holds_s.unwrap_or(HOLDS_S)),
+        rate: new.rate,
+        people: new.people,
+    };
+    let sealed = who.app.keys.permits().seal(&permit).map_err(|why| {
+        Problem::caller(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "bad-permit",
+            why.to_string(),
+        )
+    })?;
+    let new = NewRehearsal {
+        id: hex(permit.id),
+        target: permit.target,
+        permit: sealed,
+        from_s,
+        until_s: permit.until_s,
+    };
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    Ok((StatusCode::CREATED, headers, Json(new)))
+}
+
+/// End a rehearsal: its listeners are closed, and its drivers are told so at their next request
+#[utoipa::path(delete, path = "/api/v1/rehearsals/{rehearsal}", tag = "node", params(("rehearsal" = String, Path)),
+    responses((status = 204), (status = "4XX", body = Problem)))]
+pub(super) async fn end(who: OnNode, Path(rehearsal): Path<String>) -> Answer<StatusCode> {
+    needs_operator(&who)?;
+    let id = parse_hex(&rehearsal);
+    let ended = id.map_or(Ok(false), |id| who.app.directory.rehearsals.end(id));
+    match ended {
+        Ok(true) => Ok(StatusCode::NO_CONTENT),
+        Ok(false) => Err(Problem::caller(
+            StatusCode::NOT_FOUND,
+            "no-rehearsal",
+            "There is no such rehearsal here, or it has not begun yet.",
+        )),
+        Err(error) => {
+            tracing::error!(%error, "the end of a rehearsal could not be written");
+            Err(Problem::busy(
+                "it is ended, but that could not be written: a restart would let it begin again",
+            ))
+        }
+    }
+}
+
+fn needs_operator(who: &OnNode) -> Answer<()> {
+    if who.needed()? == TokenRole::Operator {
+        return Ok(());
+    }
+    Err(Problem::caller(
+        StatusCode::FORBIDDEN,
+        "operator-only",
+        "Only an operator may look at rehearsals, permit or end them.",
+    ))
+}

@@ -1,0 +1,103 @@
+//! Visits, answered by hand.
+
+use super::*;
+
+fn visitor(manner: Manner) -> Visitor {
+    let who = Coming {
+        manner,
+        space: "demo".into(),
+        from: Ipv4Addr::LOCALHOST,
+        stays: Duration::from_secs(60),
+        patience: None,
+        number: 0x7ace,
+        thief: false,
+    };
+    Visitor::new(who, Instant::now())
+}
+
+fn asked(one: &Visitor) -> String {
+    let (lines, body) = one.request();
+    lines + &body
+}
+
+#[test]
+fn with_script_one_sees_the_page_knocks_waits_and_comes_with_a_ticket() {
+    let mut one = visitor(Manner::Page);
+    assert!(asked(&one).starts_with("GET /s/demo HTTP"));
+    assert_eq!(one.read(b"HTTP/1.1 200 OK\r\n\r\n<html>", true), Next::Ask);
+    assert!(asked(&one).contains("live.webm?n=7ace"));
+    assert_eq!(one.read(b"HTTP/1.1 503 Full\r\n\r\nlater", true), Next::Ask);
+    assert_eq!(one.asks, Asks::Knock);
+    let wait = br#"x{"verdict":"wait","cause":"no_right","place":"PLACE","ahead":4,"position":5,"wait":null,"poll_ms":2100,"puzzle_offered":false}"#;
+    assert_eq!(
+        one.read(wait, true),
+        Next::AskAfter(Duration::from_millis(2_100))
+    );
+    assert_eq!(one.asks, Asks::Serving);
+    let line = br#"x{"called":1,"pace":[1.0,2.0]}"#;
+    let Next::AskAfter(pause) = one.read(line, true) else {
+        panic!()
+    };
+    assert!(
+        (Duration::from_secs(1)..Duration::from_secs(8)).contains(&pause),
+        "{pause:?}"
+    );
+    assert_eq!(one.read(br#"x{"called":5,"pace":null}"#, true), Next::Ask);
+    assert!(asked(&one).contains(r#""show":"PLACE""#));
+    assert_eq!(
+        one.read(br#"{"verdict":"enter","ticket":"T","held_ms":30000}"#, true),
+        Next::Ask
+    );
+    assert!(asked(&one).contains("live.webm?t=T "));
+    assert_eq!(one.read(b"HTTP/1.1 200 OK\r\n\r\n", false), Next::More);
+    assert_eq!(
+        one.read(b"HTTP/1.1 200 OK\r\n\r\nO", false),
+        Next::Inside(19)
+    );
+}
+
+#[test]
+fn without_script_one_follows_the_page() {
+    let mut one = visitor(Manner::NoScript);
+    assert_eq!(one.read(b"HTTP/1.1 200 OK\r\n\r\n<html>", true), Next::Ask);
+    let sent = b"HTTP/1.1 303 See Other\r\nLocation: /s/demo/line?place=P\r\n\r\n";
+    assert_eq!(one.read(sent, true), Next::Ask);
+    let page = b"HTTP/1.1 200 OK\r\nrefresh: 3; url=/s/demo/line?place=Q\r\n\r\n<html>";
+    assert_eq!(one.read(page, true), Next::AskAfter(Duration::from_secs(3)));
+    assert_eq!(one.asks, Asks::Line("/s/demo/line?place=Q".to_owned()));
+    let ticket = "t".repeat(80);
+    let turn = format!("HTTP/1.1 200 OK\r\n\r\n<audio src=\"/s/demo/live.ogg?t={ticket}\">");
+    assert_eq!(one.read(turn.as_bytes(), true), Next::Ask);
+    assert!(asked(&one).contains(&format!("live.ogg?t={ticket} ")));
+}
+
+#[test]
+fn who_was_inside_comes_back_with_its_right() {
+    let mut one = visitor(Manner::Page);
+    one.asks = Asks::Resume;
+    assert!(asked(&one).contains(r#"{"ask":"resume","n":"7ace"}"#));
+    assert_eq!(
+        one.read(br#"HTTP/1.1 200 OK {"ticket":"R","renew_ms":240000}"#, true),
+        Next::Done
+    );
+    one.falls_out(Instant::now());
+    assert!(one.returns && asked(&one).contains("live.webm?t=R "));
+    // The right is worth nothing any more: again from the door.
+    assert_eq!(
+        one.read(b"HTTP/1.1 503 Full\r\nRetry-After: 5\r\n\r\nlater", true),
+        Next::Ask
+    );
+    assert_eq!(asked(&one).lines().last(), Some(r#"{"ask":"right"}"#));
+}
+
+#[test]
+fn a_player_comes_again_when_it_is_told() {
+    let mut one = visitor(Manner::Player);
+    let Next::AskAfter(pause) = one.read(b"HTTP/1.1 503 Full\r\nRetry-After: 5\r\n\r\nlater", true)
+    else {
+        panic!()
+    };
+    assert!((Duration::from_secs(5)..Duration::from_secs(6)).contains(&pause));
+    assert_eq!(one.read(b"", true), Next::AskAfter(AGAIN));
+    assert_eq!(one.broken, 1);
+}
