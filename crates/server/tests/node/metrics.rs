@@ -377,10 +377,7 @@ fn a_real_prometheus_reads_the_node_and_every_rule_and_panel() {
         value("up{job=\"hustings\"}").as_deref() == Some("1")
     });
     assert_eq!(value("hustings_spaces_live").as_deref(), Some("1"));
-    assert_eq!(
-        value("scrape_samples_post_metric_relabeling > 50").is_some(),
-        true
-    );
+    assert!(value("scrape_samples_post_metric_relabeling > 50").is_some());
     let kind = ask("/api/v1/metadata?metric=hustings_attempts");
     let typed = ask("/api/v1/targets/metadata?metric=hustings_listening_seconds");
     assert!(
