@@ -262,6 +262,10 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the page is a file that a test may be told to write"
+    )]
     fn the_page_of_numbers_is_that_of_the_code() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/numbers.md");
         if std::env::var_os("UPDATE").is_some() {

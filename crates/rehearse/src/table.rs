@@ -148,6 +148,11 @@ fn harm(text: &mut String, report: &Report) -> std::fmt::Result {
         report.places_issued,
         report.places_called
     )?;
+    mishaps(text, report)
+}
+
+/// What not every night has.
+fn mishaps(text: &mut String, report: &Report) -> std::fmt::Result {
     if report.fell_out > 0 {
         let back: u64 = report.kinds.iter().map(|kind| kind.back).sum();
         writeln!(

@@ -21,6 +21,12 @@ const FILE_BYTES: u64 = 1_500_000;
 const NAUGHTY: &[(&str, usize)] = &[
     ("crates/control/src/spaces/people.rs", 391),
     ("crates/server/src/desk/clerk.rs", 397),
+    ("crates/server/src/edge/accept.rs", 369),
+    ("crates/server/src/edge/crowd.rs", 387),
+    ("crates/server/src/edge/socket.rs", 391),
+    ("crates/server/src/ingest/mod.rs", 370),
+    ("crates/server/src/ops/metrics/mod.rs", 401),
+    ("crates/server/src/usher/thread.rs", 355),
 ];
 /// Functions that are too long, with the length they may have. The numbers only go down.
 const NAUGHTY_FUNCTIONS: &[(&str, &str, usize)] = &[

@@ -202,27 +202,7 @@ impl Draw<'_> {
             let (at_ms, share) = (self.millis_of(each.at_s), self.number(each.share));
             all.push(timed(at_ms, Trouble::ConnectionsLost { share }));
         }
-        for each in &told.node_restart {
-            let (at_ms, down_ms) = (self.millis_of(each.at_s), self.millis_of(each.down_s));
-            let (seats, deploy) = (self.seats, false);
-            let down = Trouble::NodeDown {
-                down_ms,
-                seats,
-                deploy,
-            };
-            all.push(timed(at_ms, down));
-        }
-        for each in &told.deploy {
-            let (at_ms, down_ms) = (self.millis_of(each.at_s), self.millis_of(each.down_s));
-            let seats = self.share_of_seats(each.seats_share).max(1);
-            let deploy = true;
-            let down = Trouble::NodeDown {
-                down_ms,
-                seats,
-                deploy,
-            };
-            all.push(timed(at_ms, down));
-        }
+        self.downs(&mut all);
         for each in &told.limit_changed {
             let space = self.space(each.space.as_ref());
             let seats = Some(self.share_of_seats(each.seats_share));
@@ -267,6 +247,32 @@ impl Draw<'_> {
             all.push(timed(at_ms, Trouble::ClockOff { by_ms }));
         }
         all
+    }
+
+    /// The node goes down and comes back, as it was or with other seats.
+    fn downs(&mut self, all: &mut Vec<Timed>) {
+        let told = &self.file.trouble;
+        for each in &told.node_restart {
+            let (at_ms, down_ms) = (self.millis_of(each.at_s), self.millis_of(each.down_s));
+            let (seats, deploy) = (self.seats, false);
+            let down = Trouble::NodeDown {
+                down_ms,
+                seats,
+                deploy,
+            };
+            all.push(timed(at_ms, down));
+        }
+        for each in &told.deploy {
+            let (at_ms, down_ms) = (self.millis_of(each.at_s), self.millis_of(each.down_s));
+            let seats = self.share_of_seats(each.seats_share).max(1);
+            let deploy = true;
+            let down = Trouble::NodeDown {
+                down_ms,
+                seats,
+                deploy,
+            };
+            all.push(timed(at_ms, down));
+        }
     }
 
     fn share_of_seats(&mut self, share: Number) -> u32 {

@@ -181,12 +181,7 @@ pub(super) async fn file(
         map
     };
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(header::IF_NONE_MATCH).is_some_and(|tags| {
-        tags == "*"
-            || tags
-                .split(',')
-                .any(|t| t.trim().trim_start_matches("W/") == tag)
-    }) {
+    if text(header::IF_NONE_MATCH).is_some_and(|tags| names(tags, &tag)) {
         let mut map = common(0);
         map.remove(header::CONTENT_LENGTH);
         return (StatusCode::NOT_MODIFIED, map).into_response();
@@ -230,6 +225,12 @@ pub(super) async fn file(
         Body::from_stream(ReaderStream::with_capacity(file.take(count), CHUNK)),
     )
         .into_response()
+}
+
+/// Whether the tags of an `If-None-Match` hold this one (RFC 9110, 13.1.2: compared weakly).
+fn names(tags: &str, tag: &str) -> bool {
+    let mut each = tags.split(',').map(str::trim);
+    tags == "*" || each.any(|each| each.trim_start_matches("W/") == tag)
 }
 
 fn missing(sentence: &'static str) -> Response {

@@ -1,3 +1,5 @@
+//! Reports of evidence made here: whole, public, hostile, changed.
+
 use hustings_control::gate::ticket::TokenFault;
 use hustings_control::gate::{Cause, Reason};
 use hustings_control::ids::UnixMillis;
