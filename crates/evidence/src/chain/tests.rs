@@ -1,3 +1,5 @@
+//! Of the chain: what is changed, cut or put in is found.
+
 use hustings_control::ids::{SpaceId, UnixMillis};
 use proptest::prelude::*;
 

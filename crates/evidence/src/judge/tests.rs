@@ -1,3 +1,5 @@
+//! Of the judge, by rows made here.
+
 use hustings_control::gate::ticket::TokenFault;
 use hustings_control::gate::{Cause, Reason};
 use hustings_control::ids::UnixMillis;

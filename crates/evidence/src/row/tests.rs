@@ -1,3 +1,5 @@
+//! Rows as they are written and read, old and new.
+
 use hustings_control::gate::lanes::Lane;
 use hustings_control::gate::{Cause, Reason, Tally};
 use hustings_control::ids::{SpaceId, UnixMillis};

@@ -89,6 +89,10 @@ impl Crowd {
     }
 
     /// Takes a listener in and sends the stream's head and the burst at once. A full shard gives the socket back.
+    #[expect(
+        clippy::result_large_err,
+        reason = "who is not taken is handed back whole, once a join"
+    )]
     pub(super) fn join(
         &mut self,
         place: &Place,
