@@ -166,6 +166,7 @@ mod tests {
         ("handshakes", "50"),
         ("shield", "\"/run/shield\""),
         ("keep_recordings", "30"),
+        ("flight_keep", "64"),
         ("cadence_min", "200"),
         ("cadence_max", "1000"),
         ("seats", "3000"),
