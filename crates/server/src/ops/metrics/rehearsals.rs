@@ -31,7 +31,7 @@ pub(super) fn tell(registry: &mut Registry, app: &App) {
     }
     registry.register(
         "rehearsal_refused",
-        "Requests with a permit that were not answered as they asked.",
+        "Requests with a permit that were not answered as they asked",
         refused,
     );
 }
