@@ -2,18 +2,21 @@
 
 use std::time::Instant;
 
-/// Bytes of a page's header before its table of segments.
-const FIXED: usize = 27;
-/// Bytes of the longest header there is.
-const LONGEST: usize = FIXED + 255;
+use hustings_media::pack::ogg_heads::{PageHead, PageHeads};
+
 const SAMPLES_PER_S: f64 = 48_000.0;
 
 /// One listener's stream, fed as it comes.
+#[derive(Default)]
 pub(crate) struct Ears {
-    header: [u8; LONGEST],
-    filled: usize,
-    /// Bytes of the page's body that are still to come.
-    skip: usize,
+    heads: PageHeads,
+    pub(crate) told: Told,
+    pub(crate) broken: bool,
+}
+
+/// What the pages so far have told.
+#[derive(Default)]
+pub(crate) struct Told {
     serial: u32,
     /// The number of the last page of sound.
     number: Option<u32>,
@@ -25,64 +28,26 @@ pub(crate) struct Ears {
     pub(crate) lost: u64,
     /// Seconds by which the latest page came after a player that began at the first byte had played all before it.
     pub(crate) stalled_s: f64,
-    pub(crate) broken: bool,
 }
 
 impl Ears {
-    pub(crate) fn new() -> Self {
-        Self {
-            header: [0; LONGEST],
-            filled: 0,
-            skip: 0,
-            serial: 0,
-            number: None,
-            began: None,
-            granule: 0,
-            pages: 0,
-            lost: 0,
-            stalled_s: 0.0,
-            broken: false,
-        }
+    pub(crate) fn hear(&mut self, bytes: &[u8], now: Instant) {
+        let Self {
+            heads,
+            told,
+            broken,
+        } = self;
+        *broken = *broken || !heads.follow(bytes, |head| told.page(head, now));
     }
+}
 
-    pub(crate) fn hear(&mut self, mut bytes: &[u8], now: Instant) {
-        while !bytes.is_empty() && !self.broken {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = &bytes[skipped..];
-            let wanted = self.wanted();
-            let taken = (wanted - self.filled).min(bytes.len());
-            self.header[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
-            self.filled += taken;
-            bytes = &bytes[taken..];
-            // Told at once: what is no page would also lie about its length.
-            self.broken = self.filled >= 4 && !self.header.starts_with(b"OggS");
-            if self.filled >= FIXED && self.filled == self.wanted() {
-                self.page(now);
-                self.filled = 0;
-            }
-        }
-    }
-
-    fn wanted(&self) -> usize {
-        if self.filled < FIXED {
-            FIXED
-        } else {
-            FIXED + usize::from(self.header[26])
-        }
-    }
-
-    fn page(&mut self, now: Instant) {
-        let header = &self.header[..self.filled];
-        let number = |at: usize| {
-            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let granule = u64::from(number(6)) | u64::from(number(10)) << 32;
-        let (serial, page) = (number(14), number(18));
-        self.skip = header[FIXED..]
-            .iter()
-            .map(|lacing| usize::from(*lacing))
-            .sum();
+impl Told {
+    fn page(&mut self, head: PageHead, now: Instant) {
+        let PageHead {
+            granule,
+            serial,
+            number: page,
+        } = head;
         if serial != self.serial || granule == 0 {
             // A head: what follows it begins anew.
             self.serial = serial;
@@ -129,25 +94,33 @@ mod tests {
             stream.extend(page(number, u64::from(number) * 4_800));
         }
         for cut in [1, 7, 28, 300, 10_000] {
-            let (mut ears, now) = (Ears::new(), Instant::now());
+            let (mut ears, now) = (Ears::default(), Instant::now());
             stream.chunks(cut).for_each(|part| ears.hear(part, now));
-            assert_eq!((ears.pages, ears.lost, ears.broken), (5, 2, false), "{cut}");
-            assert!(ears.stalled_s <= 0.0);
+            assert_eq!(
+                (ears.told.pages, ears.told.lost, ears.broken),
+                (5, 2, false),
+                "{cut}"
+            );
+            assert!(ears.told.stalled_s <= 0.0);
         }
-        let mut ears = Ears::new();
+        let mut ears = Ears::default();
         ears.hear(b"this is no page of sound at all, and long", Instant::now());
         assert!(ears.broken);
     }
 
     #[test]
     fn a_page_that_comes_late_is_silence() {
-        let (mut ears, now) = (Ears::new(), Instant::now());
+        let (mut ears, now) = (Ears::default(), Instant::now());
         let after = |millis| now + std::time::Duration::from_millis(millis);
         ears.hear(&page(0, 0), now);
         ears.hear(&page(10, 48_000), now);
         ears.hear(&page(11, 52_800), after(0));
-        assert!(ears.stalled_s <= 0.0);
+        assert!(ears.told.stalled_s <= 0.0);
         ears.hear(&page(12, 57_600), after(350));
-        assert!((ears.stalled_s - 0.25).abs() < 1e-6, "{}", ears.stalled_s);
+        assert!(
+            (ears.told.stalled_s - 0.25).abs() < 1e-6,
+            "{}",
+            ears.told.stalled_s
+        );
     }
 }

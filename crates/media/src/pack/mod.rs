@@ -5,6 +5,7 @@ mod collect;
 pub mod mp4;
 mod mp4_head;
 pub mod ogg;
+pub mod ogg_heads;
 mod ogg_page;
 mod paged;
 pub mod webm;

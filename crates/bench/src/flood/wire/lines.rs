@@ -175,7 +175,7 @@ impl Wire {
         let Some(line) = self.lines[slot].as_mut() else {
             return;
         };
-        let mut ears = Box::new(Ears::new());
+        let mut ears = Box::new(Ears::default());
         let head = line.said.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(end) = head {
             ears.hear(&line.said[end + 4..], Instant::now());

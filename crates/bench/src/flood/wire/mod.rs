@@ -300,10 +300,10 @@ impl Wire {
         let mut sum = (0, 0, 0.0_f64);
         for line in self.lines.iter().flatten() {
             if let (Who::Inside(watched), Some(ears)) = (line.who, &line.ears) {
-                sum.0 += ears.pages;
-                sum.1 += ears.lost + u64::from(ears.broken) * 1_000;
+                sum.0 += ears.told.pages;
+                sum.1 += ears.told.lost + u64::from(ears.broken) * 1_000;
                 if watched {
-                    sum.2 = sum.2.max(ears.stalled_s);
+                    sum.2 = sum.2.max(ears.told.stalled_s);
                 }
             }
         }
@@ -317,7 +317,7 @@ impl Wire {
             .iter_mut()
             .flatten()
             .filter_map(|line| line.ears.as_mut());
-        ears.for_each(|ears| ears.stalled_s = 0.0);
+        ears.for_each(|ears| ears.told.stalled_s = 0.0);
     }
 
     pub(crate) fn inside(&self) -> usize {

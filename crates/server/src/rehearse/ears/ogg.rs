@@ -2,79 +2,42 @@
 
 use std::time::Instant;
 
+use hustings_media::pack::ogg_heads::{PageHead, PageHeads};
+
 use super::{PAGE_MS, Score};
 
-/// Bytes of a page's header before its table of segments.
-const FIXED: usize = 27;
-/// Bytes of the longest header there is.
-const LONGEST: usize = FIXED + 255;
 /// Granules (samples at 48 kHz) of a millisecond.
 const MS: u64 = 48;
 
+#[derive(Default)]
 pub(super) struct Ogg {
-    header: [u8; LONGEST],
-    filled: usize,
-    /// Bytes of the page's body that are still to come.
-    skip: usize,
+    heads: PageHeads,
+    told: Told,
+}
+
+/// What the pages so far have told.
+#[derive(Default)]
+struct Told {
     serial: u32,
     /// The number and the end of the last page of sound.
     last: Option<(u32, u64)>,
 }
 
-impl Default for Ogg {
-    fn default() -> Self {
-        Self {
-            header: [0; LONGEST],
-            filled: 0,
-            skip: 0,
-            serial: 0,
-            last: None,
-        }
+impl Ogg {
+    /// False when this is no Ogg.
+    pub(super) fn hear(&mut self, bytes: &[u8], now: Instant, score: &mut Score) -> bool {
+        let Self { heads, told } = self;
+        heads.follow(bytes, |head| told.page(head, now, score))
     }
 }
 
-impl Ogg {
-    /// False when this is no Ogg.
-    pub(super) fn hear(&mut self, mut bytes: &[u8], now: Instant, score: &mut Score) -> bool {
-        while !bytes.is_empty() {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = &bytes[skipped..];
-            let taken = (self.wanted() - self.filled).min(bytes.len());
-            self.header[self.filled..self.filled + taken].copy_from_slice(&bytes[..taken]);
-            self.filled += taken;
-            bytes = &bytes[taken..];
-            // Told at once: what is no page would also lie about its length.
-            if self.filled >= 4 && !self.header.starts_with(b"OggS") {
-                return false;
-            }
-            if self.filled >= FIXED && self.filled == self.wanted() {
-                self.page(now, score);
-                self.filled = 0;
-            }
-        }
-        true
-    }
-
-    fn wanted(&self) -> usize {
-        if self.filled < FIXED {
-            FIXED
-        } else {
-            FIXED + usize::from(self.header[26])
-        }
-    }
-
-    fn page(&mut self, now: Instant, score: &mut Score) {
-        let header = &self.header[..self.filled];
-        let number = |at: usize| {
-            u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-        };
-        let end = u64::from(number(6)) | u64::from(number(10)) << 32;
-        let (serial, page) = (number(14), number(18));
-        self.skip = header[FIXED..]
-            .iter()
-            .map(|lacing| usize::from(*lacing))
-            .sum();
+impl Told {
+    fn page(&mut self, head: PageHead, now: Instant, score: &mut Score) {
+        let PageHead {
+            granule: end,
+            serial,
+            number: page,
+        } = head;
         if serial != self.serial || end == 0 {
             // A head: what follows it begins anew.
             self.serial = serial;
