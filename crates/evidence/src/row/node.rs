@@ -233,25 +233,38 @@ impl Used {
     }
 }
 
-/// Why a connection of the public listener was refused, given up or not believed. The server's own reasons by their names.
+/// Why a connection of the public listener was refused, given up, or not believed. Names are a promise: metrics and rows
+/// have them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shed {
+    /// Connections came faster than its prefix may.
     PrefixRate,
+    /// It was silent, and its prefix had as many silent ones as it may.
     PrefixCrowded,
+    /// It was silent, and files or places ran short.
     SilentShed,
+    /// It said nothing until its deadline.
     Silent,
+    /// Its head did not come within the deadline.
     SlowHead,
+    /// Its head was no HTTP, or too large.
     BadHead,
+    /// Handshakes came faster than its prefix may, or than this shard can.
     HandshakeRate,
+    /// Its handshake was none, or not finished within the deadline.
     BadHandshake,
+    /// Its body came slower than the least rate.
     SlowBody,
+    /// It took its answer slower than the least rate.
     SlowReader,
+    /// A trusted proxy's PROXY header was malformed or late.
     BadProxyHeader,
+    /// A trusted proxy's X-Forwarded-For was malformed; what could be read of it holds.
     BadForwarded,
 }
 
-impl Named for Shed {
-    const ALL: &'static [Self] = &[
+impl Shed {
+    pub const ALL: [Self; 12] = [
         Self::PrefixRate,
         Self::PrefixCrowded,
         Self::SilentShed,
@@ -266,7 +279,8 @@ impl Named for Shed {
         Self::BadForwarded,
     ];
 
-    fn name(self) -> &'static str {
+    /// In rows, and as the label's value in metrics.
+    pub fn name(self) -> &'static str {
         match self {
             Self::PrefixRate => "prefix_rate",
             Self::PrefixCrowded => "prefix_crowded",
@@ -281,5 +295,12 @@ impl Named for Shed {
             Self::BadProxyHeader => "bad_proxy_header",
             Self::BadForwarded => "bad_forwarded",
         }
+    }
+}
+
+impl Named for Shed {
+    const ALL: &'static [Self] = &Self::ALL;
+    fn name(self) -> &'static str {
+        Self::name(self)
     }
 }

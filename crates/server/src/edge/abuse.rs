@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::http::HeaderMap;
+pub use hustings_evidence::row::Shed as Abuse;
 
 use super::counters::{ShardCounters, add};
 use super::limits::{CONNECTIONS_PER_S_DEFAULT, HANDSHAKES_PER_S_DEFAULT};
@@ -58,82 +59,19 @@ impl AbuseConfig {
     }
 }
 
-/// Why a connection was refused, given up, or not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Abuse {
-    /// Connections came faster than its prefix may.
-    PrefixRate,
-    /// It was silent, and its prefix had as many silent ones as it may.
-    PrefixCrowded,
-    /// It was silent, and files or places ran short.
-    SilentShed,
-    /// It said nothing until its deadline.
-    Silent,
-    /// Its head did not come within the deadline.
-    SlowHead,
-    /// Its head was no HTTP, or too large.
-    BadHead,
-    /// Handshakes came faster than its prefix may, or than this shard can.
-    HandshakeRate,
-    /// Its handshake was none, or not finished within the deadline.
-    BadHandshake,
-    /// Its body came slower than the least rate.
-    SlowBody,
-    /// It took its answer slower than the least rate.
-    SlowReader,
-    /// A trusted proxy's PROXY header was malformed or late.
-    BadProxyHeader,
-    /// A trusted proxy's X-Forwarded-For was malformed; what could be read of it holds.
-    BadForwarded,
-}
-
-impl Abuse {
-    pub const ALL: [Self; 12] = [
-        Self::PrefixRate,
-        Self::PrefixCrowded,
-        Self::SilentShed,
-        Self::Silent,
-        Self::SlowHead,
-        Self::BadHead,
-        Self::HandshakeRate,
-        Self::BadHandshake,
-        Self::SlowBody,
-        Self::SlowReader,
-        Self::BadProxyHeader,
-        Self::BadForwarded,
-    ];
-
-    /// The label's value in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::PrefixRate => "prefix_rate",
-            Self::PrefixCrowded => "prefix_crowded",
-            Self::SilentShed => "silent_shed",
-            Self::Silent => "silent",
-            Self::SlowHead => "slow_head",
-            Self::BadHead => "bad_head",
-            Self::HandshakeRate => "handshake_rate",
-            Self::BadHandshake => "bad_handshake",
-            Self::SlowBody => "slow_body",
-            Self::SlowReader => "slow_reader",
-            Self::BadProxyHeader => "bad_proxy_header",
-            Self::BadForwarded => "bad_forwarded",
-        }
-    }
-
-    fn offence(self) -> Option<Offence> {
-        Some(match self {
-            Self::PrefixRate | Self::HandshakeRate => Offence::OverCap,
-            Self::PrefixCrowded | Self::Silent => Offence::Silent,
-            Self::SlowHead => Offence::SlowHead,
-            Self::SlowBody => Offence::SlowBody,
-            Self::SlowReader => Offence::SlowReader,
-            Self::BadHead => Offence::BadHead,
-            Self::BadHandshake => Offence::BadHandshake,
-            // The shortage is ours, and proxies are trusted.
-            Self::SilentShed | Self::BadProxyHeader | Self::BadForwarded => return None,
-        })
-    }
+/// What the shield is told of it; none where nobody is to blame.
+fn offence(abuse: Abuse) -> Option<Offence> {
+    Some(match abuse {
+        Abuse::PrefixRate | Abuse::HandshakeRate => Offence::OverCap,
+        Abuse::PrefixCrowded | Abuse::Silent => Offence::Silent,
+        Abuse::SlowHead => Offence::SlowHead,
+        Abuse::SlowBody => Offence::SlowBody,
+        Abuse::SlowReader => Offence::SlowReader,
+        Abuse::BadHead => Offence::BadHead,
+        Abuse::BadHandshake => Offence::BadHandshake,
+        // The shortage is ours, and proxies are trusted.
+        Abuse::SilentShed | Abuse::BadProxyHeader | Abuse::BadForwarded => return None,
+    })
 }
 
 /// How often each has happened.
@@ -204,7 +142,7 @@ impl Caller {
         if abuse != Abuse::BadForwarded {
             add(&self.counters.refused, 1);
         }
-        if let Some(offence) = abuse.offence().filter(|_| !self.is_proxy()) {
+        if let Some(offence) = offence(abuse).filter(|_| !self.is_proxy()) {
             self.config.offenders.note(self.peer.ip(), offence);
         }
     }

@@ -10,8 +10,8 @@ use hustings_control::ids::SpaceId;
 use hustings_control::spaces::Phase;
 use hustings_evidence::row;
 use hustings_evidence::row::{
-    Connections, Counts, Dependencies, Faults, Happening, Latency, Named as _, NodeRow, SPACES_MAX,
-    Shed, SpaceRow, Tls,
+    Connections, Counts, Dependencies, Faults, Happening, Latency, NodeRow, SPACES_MAX, Shed,
+    SpaceRow, Tls,
 };
 
 use super::edges::Edges;
@@ -21,7 +21,7 @@ use super::space::{Before, add_behaviour, add_people, busy, space_row, spread_of
 
 use crate::archive::Archive;
 use crate::clock::Clock;
-use crate::edge::{Abuse, EdgeMeter, EdgeStats};
+use crate::edge::{EdgeMeter, EdgeStats};
 use crate::live::Directory;
 use crate::shield::ShieldMeter;
 use crate::usher::Entrance;
@@ -187,11 +187,8 @@ impl Gatherer {
         let before = std::mem::replace(&mut self.edge, now);
         let since = |now: u64, before: u64| short(now.saturating_sub(before));
         let mut shed = Counts::default();
-        for (abuse, kind) in Abuse::ALL
-            .into_iter()
-            .filter_map(|abuse| Some((abuse, shed_of(abuse)?)))
-        {
-            shed.set(kind, since(now.abuse.of(abuse), before.abuse.of(abuse)));
+        for kind in Shed::ALL {
+            shed.set(kind, since(now.abuse.of(kind), before.abuse.of(kind)));
         }
         let (requests, request_worst_us) = self.from.edge.take_requests();
         node.tls = Tls {
@@ -273,27 +270,22 @@ fn node_seats(entrance: &Entrance) -> u32 {
     entrance.standing().map_or(0, |standing| standing.capacity)
 }
 
-fn shed_of(abuse: Abuse) -> Option<Shed> {
-    Shed::ALL
-        .iter()
-        .copied()
-        .find(|shed| shed.name() == abuse.name())
-}
-
 pub(super) fn short(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use hustings_evidence::row::Named;
+
     use super::*;
+    use crate::edge::Abuse;
 
     #[test]
     fn every_reason_of_the_door_has_its_own_in_the_row() {
-        let mut found: Vec<&str> = Abuse::ALL
-            .into_iter()
-            .filter_map(shed_of)
-            .map(Shed::name)
+        let mut found: Vec<&str> = <Shed as Named>::ALL
+            .iter()
+            .map(|shed| shed.name())
             .collect();
         found.dedup();
         assert_eq!(found, Abuse::ALL.map(Abuse::name));
