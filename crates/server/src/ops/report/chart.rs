@@ -64,15 +64,8 @@ pub(super) struct Chart<'a> {
 
 impl Chart<'_> {
     pub(super) fn markup(&self) -> Markup {
-        let length = self.length();
-        let (top, step) = scale(
-            self.lines
-                .iter()
-                .flat_map(|line| line.values)
-                .max()
-                .copied()
-                .unwrap_or(0),
-        );
+        let length = length(&self.lines);
+        let (top, step) = scale(most(&self.lines));
         html! {
             ul class="key" {
                 @for line in &self.lines { li { (key(line.stroke)) (line.name) } }
@@ -94,31 +87,12 @@ impl Chart<'_> {
             } }
         }
     }
-
-    fn length(&self) -> usize {
-        self.lines
-            .iter()
-            .map(|line| line.values.len())
-            .max()
-            .unwrap_or(0)
-    }
 }
 
 /// Several lines below each other on one scale, each with its highest value beside it.
 pub(super) fn multiples(from: u64, lines: &[Line<'_>]) -> Markup {
-    let length = lines
-        .iter()
-        .map(|line| line.values.len())
-        .max()
-        .unwrap_or(0);
-    let (top, _) = scale(
-        lines
-            .iter()
-            .flat_map(|line| line.values)
-            .max()
-            .copied()
-            .unwrap_or(0),
-    );
+    let length = length(lines);
+    let (top, _) = scale(most(lines));
     html! {
         div class="chart" {
             @for line in lines {
@@ -132,6 +106,18 @@ pub(super) fn multiples(from: u64, lines: &[Line<'_>]) -> Markup {
             div class="ticks inset" aria-hidden="true" { @for at in marks(from, length) { span { (at) } } }
         }
     }
+}
+
+/// Values of the longest of them.
+fn length(lines: &[Line<'_>]) -> usize {
+    let lengths = lines.iter().map(|line| line.values.len());
+    lengths.max().unwrap_or(0)
+}
+
+/// The highest value of all.
+fn most(lines: &[Line<'_>]) -> u64 {
+    let values = lines.iter().flat_map(|line| line.values);
+    values.max().copied().unwrap_or(0)
 }
 
 fn key(stroke: Stroke) -> Markup {
