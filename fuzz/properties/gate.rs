@@ -128,11 +128,7 @@ fn other_nonce(text: &[u8], solution: &[u8]) -> bool {
 }
 
 /// What is read back after a restart, from a disk that lies.
-pub(crate) fn snapshot(
-    _data: &[u8],
-    door: Option<DoorSnapshot>,
-    inside: Option<prefix::InsideSnapshot>,
-) {
+pub(crate) fn snapshot(_data: &[u8], door: Option<DoorSnapshot>, inside: Option<InsideSnapshot>) {
     let Some(mut night) = Night::new() else {
         return;
     };

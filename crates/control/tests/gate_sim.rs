@@ -36,7 +36,7 @@ fn over_many_seeds_the_invariants_hold() {
         }
     }
     println!("{seen:?}; {strays} of {strict_bare} strays");
-    // All four cells of a prefix may be others' (`gate::prefix`); in a table as small as here that is seen now and then.
+    // All four cells of a prefix may be others' (`gate::inside`); in a table as small as here that is seen now and then.
     assert!(
         strays * 100_000 <= strict_bare,
         "{strays} of {strict_bare} came in without a right"

@@ -4,10 +4,7 @@ use hustings_control::gate::limits::DRAW_SPREAD_MS;
 use hustings_control::gate::line::{Estimate, poll_after};
 use hustings_control::gate::puzzle::solve;
 use hustings_control::gate::verdict::Puzzle;
-use hustings_control::gate::{
-    Ask, Door, Entry, KeyRing, Knock, Reason, Shows, Times, Verdict, Waiting, serving_json,
-};
-use serde::Deserialize;
+use hustings_control::gate::{Ask, Entry, Knock, Reason, Shows, Verdict, Waiting};
 
 use crate::crowd::State;
 use crate::dice::mix;
@@ -20,39 +17,6 @@ use crate::world::{World, is_open};
 const TRIP_MS: (u32, u32) = (50, 400);
 /// One farmed place in so many is used.
 const FARM_USES: u32 = 10;
-
-/// `serving.json` as caches hold it: made once a second, when somebody asks.
-#[derive(Debug, Default)]
-pub(crate) struct Board {
-    second: Option<u32>,
-    seen: Serving,
-    /// Times that it was made, and times that somebody read it.
-    pub(crate) made: u64,
-    pub(crate) read: u64,
-    pub(crate) bytes: u64,
-}
-
-/// What the page takes from it.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-struct Serving {
-    called: u64,
-    pace: Option<(f64, f64)>,
-    draw_ms: Option<u32>,
-}
-
-impl Board {
-    fn read(&mut self, door: &Door, keys: &KeyRing, times: Times, second: u32) -> Serving {
-        self.read += 1;
-        if self.second != Some(second) {
-            let bytes = serving_json(door, keys, times);
-            self.bytes += bytes.len() as u64;
-            self.seen = serde_json::from_slice(&bytes).unwrap_or_default();
-            self.second = Some(second);
-            self.made += 1;
-        }
-        self.seen
-    }
-}
 
 impl World<'_> {
     /// The next deed of somebody whose time has come.

@@ -22,6 +22,8 @@ mod report;
 mod rows;
 mod sample;
 pub mod scenario;
+mod serving;
+mod sums;
 mod table;
 mod told;
 mod troubles;

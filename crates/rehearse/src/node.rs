@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hustings_control::gate::prefix::InsideSnapshot;
+use hustings_control::gate::InsideSnapshot;
 use hustings_control::gate::spread::Spread;
 use hustings_control::gate::{
     Door, DoorEpoch, DoorSnapshot, Gate, Hall, Held, Key, KeyRing, Salt, Settings, Tally, Times,

@@ -11,7 +11,6 @@ use hustings_control::ids::UnixMillis;
 use hustings_media::time::Now;
 
 use crate::Run;
-use crate::behave::Board;
 use crate::crowd::{Crowd, NONE, Seat, Seats, State};
 use crate::dice::Dice;
 use crate::gather::{Counts, Gathered};
@@ -24,6 +23,7 @@ use crate::recorder::{Gone, Recorder};
 use crate::report::Broken;
 use crate::sample::Sample;
 use crate::scenario::{Actions, Night, Trouble, What};
+use crate::serving::Board;
 use crate::troubles::Reach;
 use crate::wheel::Wheel;
 

@@ -57,32 +57,14 @@ impl Gate {
             line.estimate(ahead)
         };
         let random = (self.dice.roll() >> 32) as u32;
-        let storm = knock.door.mode() == Mode::Storm;
-        let poll_ms = match (cause, line.draws_in_ms(times.now)) {
-            (Cause::Open, _) => 0,
-            (Cause::NotYourTurn | Cause::NoRight, Some(draw)) if storm && !called => {
-                let spread = (u64::from(DRAW_SPREAD_MS) * u64::from(random)) >> 32;
-                (draw.min(u64::from(u32::MAX / 2)) as u32).saturating_add(spread as u32)
-            }
-            // A busy door calls everyone within a tick; the place has to be old enough.
-            (Cause::NoRight, _) if !storm => {
-                PLACE_AGE_MIN_MS as u32
-                    + ((u64::from(POLL_MS_BUSY) * u64::from(random)) >> 32) as u32
-            }
-            // A player keeps no place: there is nothing for it until the storm is over.
-            (Cause::NoRight, None) if place.is_none() => poll_after(Estimate::Unknown, random),
-            _ if called => {
-                let since = held.map_or(times.wall, |(_, token)| token.issued);
-                let since_ms = times.wall.0.saturating_sub(since.0);
-                let lane = shown.right.map_or(Lane::Free, |right| right.lane);
-                let others = match lane {
-                    Lane::Resume => 0,
-                    lane => knock.door.lanes[lane as usize].unmet.load(Relaxed),
-                };
-                poll_called(cause, since_ms, others, random)
-            }
-            _ => poll_after(wait, random),
+        let turn = Turn {
+            wait,
+            called,
+            placed: place.is_some(),
+            since: held.map_or(times.wall, |(_, token)| token.issued),
+            lane: shown.right.map_or(Lane::Free, |right| right.lane),
         };
+        let poll_ms = poll(knock.door, cause, &turn, times, random);
         Verdict::Wait(Waiting {
             cause,
             place: text,
@@ -238,6 +220,42 @@ impl Dice {
         }
         self.at += 1;
         self.left[self.at - 1]
+    }
+}
+
+/// What one who waits has to go by.
+struct Turn {
+    wait: Estimate,
+    called: bool,
+    placed: bool,
+    since: UnixMillis,
+    lane: Lane,
+}
+
+/// Milliseconds until it is worth asking again.
+fn poll(door: &Door, cause: Cause, turn: &Turn, times: Times, random: u32) -> u32 {
+    let storm = door.mode() == Mode::Storm;
+    match (cause, door.line.draws_in_ms(times.now)) {
+        (Cause::Open, _) => 0,
+        (Cause::NotYourTurn | Cause::NoRight, Some(draw)) if storm && !turn.called => {
+            let spread = (u64::from(DRAW_SPREAD_MS) * u64::from(random)) >> 32;
+            (draw.min(u64::from(u32::MAX / 2)) as u32).saturating_add(spread as u32)
+        }
+        // A busy door calls everyone within a tick; the place has to be old enough.
+        (Cause::NoRight, _) if !storm => {
+            PLACE_AGE_MIN_MS as u32 + ((u64::from(POLL_MS_BUSY) * u64::from(random)) >> 32) as u32
+        }
+        // A player keeps no place: there is nothing for it until the storm is over.
+        (Cause::NoRight, None) if !turn.placed => poll_after(Estimate::Unknown, random),
+        _ if turn.called => {
+            let since_ms = times.wall.0.saturating_sub(turn.since.0);
+            let others = match turn.lane {
+                Lane::Resume => 0,
+                lane => door.lanes[lane as usize].unmet.load(Relaxed),
+            };
+            poll_called(cause, since_ms, others, random)
+        }
+        _ => poll_after(turn.wait, random),
     }
 }
 

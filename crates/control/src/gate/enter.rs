@@ -106,26 +106,7 @@ impl Gate {
         times: Times,
     ) -> Result<Verdict, Cause> {
         let door = knock.door;
-        let unmet = |door: &Door| {
-            door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
-            Cause::NoSeat
-        };
-        // Who was inside takes any seat there is, dealt or not: a player asks once.
-        let credit = match (storm, lane) {
-            (true, Lane::Resume) => door.take_credit(lane),
-            (true, _) => Some(door.take_credit(lane).ok_or_else(|| unmet(door))?),
-            (false, _) => None,
-        };
-        let back = |door: &Door| credit.into_iter().for_each(|lane| door.return_credit(lane));
-        if !door.take_seat() {
-            back(door);
-            return Err(unmet(door));
-        }
-        if !self.lease() {
-            door.taken.fetch_sub(1, Relaxed);
-            back(door);
-            return Err(unmet(door));
-        }
+        let credit = self.take(door, lane, storm)?;
         let wants_ticket = knock.ask != Ask::Sound;
         let id = shown
             .id
@@ -142,7 +123,7 @@ impl Gate {
                 claim => {
                     door.taken.fetch_sub(1, Relaxed);
                     self.leased += 1;
-                    back(door);
+                    credit.into_iter().for_each(|lane| door.return_credit(lane));
                     let who = (Some(id), shown.moved);
                     return Ok(self.seated_again(knock, charge, who, claim, times));
                 }
@@ -188,6 +169,29 @@ impl Gate {
         if shown.right.is_some_and(|right| right.place.is_some()) {
             door.line.came.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Takes a seat of the space and of the hall, and in a storm a credit, whose lane it tells. All or nothing.
+    fn take(&mut self, door: &Door, lane: Lane, storm: bool) -> Result<Option<Lane>, Cause> {
+        let unmet = || {
+            door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
+            Cause::NoSeat
+        };
+        // Who was inside takes any seat there is, dealt or not: a player asks once.
+        let credit = match (storm, lane) {
+            (true, Lane::Resume) => door.take_credit(lane),
+            (true, _) => Some(door.take_credit(lane).ok_or_else(unmet)?),
+            (false, _) => None,
+        };
+        let seated = door.take_seat();
+        if seated && self.lease() {
+            return Ok(credit);
+        }
+        if seated {
+            door.taken.fetch_sub(1, Relaxed);
+        }
+        credit.into_iter().for_each(|lane| door.return_credit(lane));
+        Err(unmet())
     }
 
     /// A right that had its seat already. The prefix it comes from now is charged for it.

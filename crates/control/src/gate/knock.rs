@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::answer::Dice;
-use super::door::{Door, Hall};
+use super::door::Door;
+use super::hall::Hall;
 use super::keys::KeyRing;
 use super::lanes::{LANES, Lane};
 use super::limits::{DOORS_MAX, LEASE_MAX, PUZZLE_LIFE_MS};
@@ -181,22 +182,10 @@ impl Gate {
             }
             shown.right = Some(Right::RETURNS);
         }
-        if let Some((proof, token)) = proof {
-            let text = if let Shows::Token(text) = knock.shows {
-                text
-            } else {
-                &[]
-            };
-            if !proof.solves(&text[..TOKEN_CHARS], tries_of(&token)) {
-                return (counted, Verdict::TurnAway(Reason::WrongSolution));
-            }
-            let taken = times
-                .wall
-                .0
-                .saturating_sub(token.issued.0)
-                .min(PUZZLE_LIFE_MS) as u32;
-            knock.door.cohorts[token.detail.1 as usize % knock.door.cohorts.len()]
-                .solved(proof.millis.min(taken));
+        if let Some((proof, token)) = proof
+            && !solved(knock, &proof, &token, times)
+        {
+            return (counted, Verdict::TurnAway(Reason::WrongSolution));
         }
         match found {
             Found::Live(lane) => {
@@ -296,4 +285,21 @@ impl std::fmt::Debug for Gate {
             self.shard, self.leased
         )
     }
+}
+
+/// Whether the proof solves the puzzle it was shown with; how long that took makes its cohort's next puzzles.
+fn solved(knock: &Knock<'_>, proof: &Proof, token: &Token, times: Times) -> bool {
+    let text = if let Shows::Token(text) = knock.shows {
+        text
+    } else {
+        &[]
+    };
+    if !proof.solves(&text[..TOKEN_CHARS], tries_of(token)) {
+        return false;
+    }
+    let since_ms = times.wall.0.saturating_sub(token.issued.0);
+    let taken = since_ms.min(PUZZLE_LIFE_MS) as u32;
+    let cohorts = &knock.door.cohorts;
+    cohorts[token.detail.1 as usize % cohorts.len()].solved(proof.millis.min(taken));
+    true
 }

@@ -7,7 +7,8 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use hustings_media::time::Now;
 
 use super::booked::Booked;
-use super::door::{Door, Hall};
+use super::door::Door;
+use super::hall::Hall;
 use super::ladder::{Ladder, LadderEvent};
 use super::limits::{DOORS_MAX, PEAK_PERIOD_MS, QUIET_KEPT_MIN, QUIET_KEPT_PART, SPENT_PERIOD_MS};
 use super::load::{Load, Resource};

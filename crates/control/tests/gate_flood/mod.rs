@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
 
-use hustings_control::gate::door::{Door, Hall};
 use hustings_control::gate::*;
+use hustings_control::gate::{Door, Hall};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_media::time::Now;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hustings_control::gate::door::{Door, Hall};
 use hustings_control::gate::*;
+use hustings_control::gate::{Door, Hall};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use hustings_media::time::Now;
 

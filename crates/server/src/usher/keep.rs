@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use hustings_control::gate::prefix::InsideSnapshot;
+use hustings_control::gate::InsideSnapshot;
 use hustings_control::gate::{Door, DoorEpoch, DoorSnapshot, Hall};
 use hustings_control::ids::{SpaceId, UnixMillis};
 use tokio::sync::oneshot;
