@@ -1,5 +1,5 @@
 //! Prints how often the judge is right about labelled nights. `--only NAME` looks at one scenario, `--seeds N` at fewer,
-//! `--seen` at none but the seen ranges: for who writes rules.
+//! `--seen` at none but the seen ranges: for who writes rules. `--fresh` looks at seeds that the table has not, all unseen.
 
 #[path = "../tests/verdicts/table.rs"]
 #[allow(dead_code)]
@@ -17,15 +17,17 @@ fn main() {
     let seeds = after("--seeds")
         .and_then(|n| n.parse().ok())
         .unwrap_or(table::SEEDS);
-    let (only, seen) = (
-        after("--only"),
-        arguments.iter().any(|argument| argument == "--seen"),
-    );
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    let (only, seen, fresh) = (after("--only"), has("--seen"), has("--fresh"));
+    let after_the_table = (table::SEEDS..table::SEEDS + seeds).map(|seed| (seed, true));
     let chosen = LIBRARY
         .iter()
         .filter(|(name, _)| only.is_none_or(|only| only == name));
     let rows: Vec<_> = chosen
-        .map(|(name, text)| table::row(name, text, seeds, seen))
+        .map(|(name, text)| match fresh {
+            true => table::of_seeds(name, text, after_the_table.clone()),
+            false => table::row(name, text, seeds, seen),
+        })
         .collect();
     print!("{}", table::print(&rows));
 }

@@ -1,13 +1,12 @@
 //! Was it somebody who wanted no sound, but harm or what is not theirs?
 
+use hustings_control::gate::Reason;
 use hustings_control::gate::ticket::TokenFault;
-use hustings_control::gate::{Cause, Reason};
 
 use super::course::{Series, TEN, share};
 use super::crowd::{spread, stayed, unused};
 use super::finding::{Class, Kind};
 use super::rules::{self as r, Case};
-use super::second::Second;
 use super::seen::Seen;
 use super::thresholds as t;
 use super::words::{clock, number, percent, rate};
@@ -104,19 +103,14 @@ fn replayed(seen: &Seen<'_>, case: &mut Case) {
 }
 
 fn bare(seen: &Seen<'_>, case: &mut Case) {
-    let bare = seen.course.series(bare_knocks);
-    let (pages, came) = (seen.total(|second| second.pages), seen.places.1);
     let unused = unused(seen);
-    // Where caches send the pages, only places that nobody uses tell a flood from people who ask again.
-    let told = pages * 2 >= came || unused.is_some();
-    let each = bare.total() as f64 / pages.max(came).max(1) as f64;
-    if told && (bare.total() as f64) >= t::BARE_LEAST && each >= t::BARE_EACH {
+    if let Some(each) = seen.flood(unused.is_some()) {
         let words = format!(
             "{} knocks showed nothing and got no further, {} for each page that was sent or each who came in.",
-            number(bare.total()),
+            number(seen.bare.total()),
             rate(each)
         );
-        attack(seen, case, r::BARE, Kind::Flood, &bare, words);
+        attack(seen, case, r::BARE, Kind::Flood, &seen.bare, words);
     }
     if let Some((came, called)) = unused {
         let words = format!(
@@ -127,11 +121,6 @@ fn bare(seen: &Seen<'_>, case: &mut Case) {
         case.add(r::PLACES_UNUSED, None, words);
         case.kind(Kind::Flood);
     }
-}
-
-/// Knocks that showed nothing of worth and were told so.
-fn bare_knocks(second: &Second) -> u64 {
-    u64::from(second.knocks.waiting.of(Cause::NoRight)) + u64::from(second.knocks.proving)
 }
 
 fn slow(seen: &Seen<'_>, case: &mut Case) {

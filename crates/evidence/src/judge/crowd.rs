@@ -77,11 +77,15 @@ fn stood_in_line(seen: &Seen<'_>, case: &mut Case) {
         .map(|(_, second)| second.open_seats())
         .max()
         .unwrap_or(0);
+    // Who came in beside a flood and showed nothing may be the flood's: its seats make no crowd.
+    let flood = seen.flood(unused(seen).is_some()).is_some();
+    let marked = flood.then(|| seen.marked_inside());
+    let inside = marked.as_ref().unwrap_or(&seen.inside);
     let full = course
         .known()
-        .filter(|(at, second)| {
+        .filter(|(at, _)| {
             (from..=to).contains(at)
-                && share(second.inside, seats) >= t::OVERFULL_FROM
+                && share(inside[*at], seats) >= t::OVERFULL_FROM
                 && !seen.is_after_a_fall(*at)
         })
         .count();

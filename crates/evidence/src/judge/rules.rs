@@ -24,7 +24,7 @@ macro_rules! rules {
 
 rules! {
     SURGE = "surge", FlashCrowd, 3, "newcomers (pages sent) came `SURGE_FACTOR` times as fast as is usual for the evening, and `SURGE_RATE` and `SURGE_PEOPLE` at least";
-    OVERFULL = "more-than-seats", FlashCrowd, 3, "for `LINE_SECONDS` people were told to wait while `OVERFULL_FROM` of the most seats that there were all evening were taken, and others came in";
+    OVERFULL = "more-than-seats", FlashCrowd, 3, "for `LINE_SECONDS` people were told to wait while `OVERFULL_FROM` of the most seats that there were all evening were taken, and others came in; beside a flood of bare knocks only by those who came with a mark or a right";
     SPREAD = "from-everywhere", FlashCrowd, 1, "the busiest network had less than `TOP_NETWORK` of the knocks, and they were spread by `SPREAD_LEAST` of what is possible";
     STAYED = "they-stayed", FlashCrowd, 2, "`STAYED_LEAST` of those who came in were there after ten seconds";
     ANNOUNCED = "at-the-announced-time", FlashCrowd, 1, "the surge came within `ANNOUNCED_NEAR` of the doors' opening or the start";

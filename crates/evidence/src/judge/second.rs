@@ -158,6 +158,13 @@ impl Second {
             .saturating_sub(self.replaced)
     }
 
+    /// Of those, with a right or a mark, as our page asks.
+    pub(super) fn newly_marked(&self) -> u64 {
+        self.as_page
+            .saturating_sub(self.returned)
+            .saturating_sub(self.replaced)
+    }
+
     /// Told to wait. `Open` is the answer to who asks for a way in and needs none.
     pub fn waits(&self) -> u64 {
         u64::from(

@@ -1,5 +1,7 @@
 //! What several rules need: who came, the surge, the falls, and when people were harmed.
 
+use hustings_control::gate::Cause;
+
 use super::course::{Course, Series, TEN, share};
 use super::second::Second;
 use super::thresholds as t;
@@ -18,6 +20,10 @@ pub(super) struct Seen<'a> {
     pub(super) in_line: Vec<u64>,
     /// Places called, and people who came in, all night.
     pub(super) places: (u64, u64),
+    /// Whether the pages that this machine sent tell how many came; otherwise caches before it send them, or few want a page.
+    pub(super) by_pages: bool,
+    /// Knocks that showed nothing of worth and were told so.
+    pub(super) bare: Series,
     /// First and last index at which people were told to wait for a seat.
     pub(super) line: Option<(usize, usize)>,
 }
@@ -55,7 +61,8 @@ impl<'a> Seen<'a> {
         } else {
             share(came, called).min(1.0)
         };
-        let surge = surge(&arrivals(&course, &falls, used));
+        let by_pages = by_pages(&course);
+        let surge = surge(&arrivals(&course, &falls, used, by_pages));
         let line = line(&course);
         let in_line = waiting(&course, line, used);
         let offered = course.series(|second| second.knocks.offered.into());
@@ -67,6 +74,8 @@ impl<'a> Seen<'a> {
             in_line,
             line,
             places: (called, came),
+            by_pages,
+            bare: course.series(bare_knocks),
             course,
         }
     }
@@ -75,11 +84,34 @@ impl<'a> Seen<'a> {
         self.course.series(of).total()
     }
 
+    /// Bare knocks for each page that was sent, or for each who came in if those were more, where they are a flood's.
+    pub(super) fn flood(&self, unused: bool) -> Option<f64> {
+        let (pages, came) = (self.total(|second| second.pages), self.places.1);
+        let each = self.bare.total() as f64 / pages.max(came).max(1) as f64;
+        let many = self.bare.total() as f64 >= t::BARE_LEAST && each >= t::BARE_EACH;
+        // Where caches send the pages, only places that nobody uses tell a flood from people who ask again.
+        (many && (self.by_pages || unused)).then_some(each)
+    }
+
+    /// Those inside who came with a mark or a right, second by second: of all inside as many as of all who had come in.
+    pub(super) fn marked_inside(&self) -> Vec<u64> {
+        let entered = self.course.series(|second| second.entered);
+        let marked = self.course.series(|second| second.as_page);
+        let part = |at: usize| share(marked.sum(0, at + 1), entered.sum(0, at + 1)).min(1.0);
+        let each = self.inside.iter().enumerate();
+        each.map(|(at, inside)| (*inside as f64 * part(at)) as u64)
+            .collect()
+    }
+
     /// Whether a fall, after which people came again, was within the minute before.
     pub(super) fn is_after_a_fall(&self, index: usize) -> bool {
         let after = |fall: &Fall| (fall.at..fall.at + AFTER_A_FALL).contains(&index);
         self.falls.iter().any(after)
     }
+}
+
+fn bare_knocks(second: &Second) -> u64 {
+    u64::from(second.knocks.waiting.of(Cause::NoRight)) + u64::from(second.knocks.proving)
 }
 
 fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
@@ -149,10 +181,7 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
 
 /// New people, a second: the pages that were sent; where caches before this machine send them, those who came in or took a
 /// place, of places as many as are used. Who comes right after a failure would have come before: those are left out.
-fn arrivals(course: &Course<'_>, falls: &[Fall], used: f64) -> Series {
-    let newly = course.series(Second::newly_entered);
-    let pages = course.series(|second| second.pages);
-    let by_pages = pages.total() * 2 >= newly.total();
+fn arrivals(course: &Course<'_>, falls: &[Fall], used: f64, by_pages: bool) -> Series {
     let failed = course.series(|second| second.handshakes_failed);
     let mut before: Option<&Second> = None;
     let mut each = vec![0; course.len()];
@@ -178,6 +207,15 @@ fn arrivals(course: &Course<'_>, falls: &[Fall], used: f64) -> Series {
         before = Some(second);
     }
     Series::of(&each)
+}
+
+/// Whoever has our page asks with the mark that it gave: with many more such newcomers than pages, somebody else sends pages.
+/// Who asks without one may be a flood's request that a calm door let in: only `PLAIN_EACH` of them for each page are players.
+fn by_pages(course: &Course<'_>) -> bool {
+    let total = |of: fn(&Second) -> u64| course.series(of).total() as f64;
+    let pages = total(|second| second.pages);
+    let (marked, newly) = (total(Second::newly_marked), total(Second::newly_entered));
+    marked <= pages * t::MARKED_EACH && newly <= pages * t::PLAIN_EACH
 }
 
 /// Places called, and people who came in, of the whole night.

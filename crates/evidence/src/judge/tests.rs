@@ -97,6 +97,36 @@ fn many_who_come_at_once_and_stay_are_a_crowd() {
 }
 
 #[test]
+fn a_crowd_whose_pages_a_cache_sends_is_a_crowd() {
+    for marked in [true, false] {
+        let mut seconds = evening(600);
+        crowd(&mut seconds, 200);
+        for second in &mut seconds {
+            second.pages = 0;
+            second.as_page = if marked { second.entered } else { 0 };
+        }
+        let finding = judged(&seconds, &[]);
+        assert_eq!(finding.named, [Class::FlashCrowd], "{finding:#?}");
+    }
+}
+
+#[test]
+fn bare_requests_that_a_calm_door_lets_in_are_no_crowd() {
+    let mut seconds = evening(600);
+    for second in &mut seconds[200..230] {
+        second.entered += 100;
+        second.stayed_10s += 100;
+        (second.networks, second.entropy_mbit) = (200, 7_000);
+    }
+    for second in &mut seconds[230..400] {
+        second.knocks.offered += 500;
+        second.knocks.waiting.add(Cause::NoRight, 500);
+    }
+    let finding = judged(&seconds, &[]);
+    assert_eq!(finding.named, [Class::Attack], "{finding:#?}");
+}
+
+#[test]
 fn forged_rights_beside_a_crowd_are_named_beside_it() {
     let mut seconds = evening(600);
     crowd(&mut seconds, 200);

@@ -27,6 +27,8 @@ thresholds! {
     SURGE_RATE = 2.0, "newcomers a second over ten seconds", "fewer is no crowd, whatever the factor";
     SURGE_PEOPLE = 50.0, "newcomers in the minute round the peak", "fewer is no crowd";
     ANNOUNCED_NEAR = 300.0, "seconds", "who is told a time comes within five minutes of it";
+    MARKED_EACH = 2.0, "newcomers with a mark, for each page", "our page asks with the mark that it gave, once or in two tabs; with more, caches before this machine send the pages, and those who came in are counted instead";
+    PLAIN_EACH = 10.0, "newcomers, for each page", "a calm door lets bare requests in, several for each page; with more than these, most want no page, and those who came in are counted instead";
     LINE_SECONDS = 30.0, "seconds", "a shorter line is a moment";
     OVERFULL_FROM = 0.9, "of the seats", "some seats are always between two people, and each network has its share";
     TOP_NETWORK = 0.25, "of the knocks", "a carrier's shared address may have a tenth of an honest crowd";

@@ -10,7 +10,7 @@ fn share(part: u64, all: u64) -> f64 {
     part as f64 / all.max(1) as f64
 }
 
-/// 1,000 nights: at least 95 % right, of the seen ranges and of the unseen ones alike; no crowd and no mistake of our own is
+/// 1,100 nights: at least 95 % right, of the seen ranges and of the unseen ones alike; no crowd and no mistake of our own is
 /// called an attack.
 #[test]
 fn verdicts_are_right_in_95_of_100_nights_and_no_crowd_is_called_an_attack() {

@@ -38,6 +38,16 @@ pub(crate) fn rows(seeds: u64) -> Vec<Row> {
 }
 
 pub(crate) fn row(name: &'static str, text: &str, seeds: u64, only_seen: bool) -> Row {
+    let all = (0..seeds).map(|seed| (seed, seed * 2 >= seeds));
+    of_seeds(name, text, all.filter(|(_, unseen)| !unseen || !only_seen))
+}
+
+/// Each seed with whether it draws from the unseen ranges.
+pub(crate) fn of_seeds(
+    name: &'static str,
+    text: &str,
+    seeds: impl Iterator<Item = (u64, bool)>,
+) -> Row {
     let file = File::read(text).expect("a scenario of the library");
     let mut row = Row {
         name,
@@ -47,11 +57,7 @@ pub(crate) fn row(name: &'static str, text: &str, seeds: u64, only_seen: bool) -
         misses: Vec::new(),
         slander: 0,
     };
-    for seed in 0..seeds {
-        let unseen = seed * 2 >= seeds;
-        if unseen && only_seen {
-            break;
-        }
+    for (seed, unseen) in seeds {
         let finding = finding(&night(&file, seed, unseen), 1);
         let at = usize::from(unseen);
         row.of[at] += 1;
