@@ -87,31 +87,12 @@ impl Space {
                 invite,
                 role,
                 name,
-            } => {
-                let entered = self.people.entry(*person).or_insert_with(|| stranger(name));
-                entered.name.clone_from(name);
-                entered.role = *role;
-                entered.invite = Some(*invite);
-                if *role > Role::Listener {
-                    entered.accepted = false;
-                    self.hands.remove(person);
-                }
-            }
+            } => self.welcome(*person, *invite, *role, name),
             Event::HandRaised {
                 person,
                 name,
                 question,
-            } => {
-                let raised = self.people.entry(*person).or_insert_with(|| stranger(name));
-                raised.name.clone_from(name);
-                self.hands.insert(
-                    *person,
-                    Hand {
-                        since: at,
-                        question: question.clone(),
-                    },
-                );
-            }
+            } => self.hear(*person, name, question, at),
             Event::HandLowered { person } | Event::HandDeclined { person } => {
                 self.hands.remove(person);
                 self.forget_if_nobody(*person);
@@ -150,6 +131,24 @@ impl Space {
             }
             _ => {}
         }
+    }
+
+    fn welcome(&mut self, person: PersonId, invite: InviteId, role: Role, name: &str) {
+        let entered = self.people.entry(person).or_insert_with(|| stranger(name));
+        name.clone_into(&mut entered.name);
+        entered.role = role;
+        entered.invite = Some(invite);
+        if role > Role::Listener {
+            entered.accepted = false;
+            self.hands.remove(&person);
+        }
+    }
+
+    fn hear(&mut self, person: PersonId, name: &str, question: &str, since: UnixMillis) {
+        let raised = self.people.entry(person).or_insert_with(|| stranger(name));
+        name.clone_into(&mut raised.name);
+        let question = question.to_owned();
+        self.hands.insert(person, Hand { since, question });
     }
 
     fn change(&mut self, id: PersonId, change: impl FnOnce(&mut Person)) {

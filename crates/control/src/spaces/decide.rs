@@ -44,60 +44,17 @@ impl Space {
                 self.needs_phase(&[Phase::Posted], "only a posted space can open")?;
                 Ok(vec![Event::Opened])
             }
-            Command::GoLive => {
-                self.needs_manager(by)?;
-                self.needs_phase(
-                    &[Phase::Posted, Phase::Open],
-                    "only a posted or open space can go live",
-                )?;
-                let opened = (self.phase == Phase::Posted).then_some(Event::Opened);
-                Ok(opened.into_iter().chain([Event::WentLive]).collect())
-            }
-            Command::End => {
-                self.needs_host(by)?;
-                self.needs_phase(
-                    &[Phase::Open, Phase::Live],
-                    "only an open or live space can end",
-                )?;
-                Ok(vec![Event::Ended { by_itself: false }])
-            }
-            Command::Cancel { reason } => {
-                self.needs_host(by)?;
-                self.needs_phase(
-                    &[Phase::Posted, Phase::Open],
-                    "only a space that was not yet live can be cancelled",
-                )?;
-                Ok(vec![Event::Cancelled {
-                    reason: text::lines(&reason, "the reason", REASON_CHARS_MAX)?,
-                }])
-            }
+            Command::GoLive => self.go_live(by),
+            Command::End => self.end(by),
+            Command::Cancel { reason } => self.cancel(by, &reason),
             Command::LockStage { locked } => {
                 self.needs_manager(by)?;
                 self.needs_going()?;
                 changes(self.stage_locked != locked, "the stage is so already")?;
                 Ok(vec![Event::StageLocked { locked }])
             }
-            Command::HoldMusic { on } => {
-                self.needs_manager(by)?;
-                self.needs_phase(&[Phase::Live], "hold music is switched by hand while live")?;
-                changes(self.hold_music != on, "the hold music is so already")?;
-                Ok(vec![Event::HoldMusic {
-                    on,
-                    by_itself: false,
-                }])
-            }
-            Command::SetHoldMusic { object } => {
-                self.needs_manager(by)?;
-                self.needs_going()?;
-                let object = object
-                    .map(|key| text::some_line(&key, "the hold music's key", OBJECT_CHARS_MAX))
-                    .transpose()?;
-                changes(
-                    self.hold_music_object != object,
-                    "this is the hold music already",
-                )?;
-                Ok(vec![Event::HoldMusicSet { object }])
-            }
+            Command::HoldMusic { on } => self.switch_hold_music(by, on),
+            Command::SetHoldMusic { object } => self.choose_hold_music(by, object),
             Command::RecordingClosed { object, millis } => {
                 self.close_recording(by, &object, millis)
             }
@@ -153,6 +110,59 @@ impl Space {
             starts_at,
             record,
         }])
+    }
+
+    fn go_live(&self, by: Actor) -> Decision {
+        self.needs_manager(by)?;
+        self.needs_phase(
+            &[Phase::Posted, Phase::Open],
+            "only a posted or open space can go live",
+        )?;
+        let opened = (self.phase == Phase::Posted).then_some(Event::Opened);
+        Ok(opened.into_iter().chain([Event::WentLive]).collect())
+    }
+
+    fn end(&self, by: Actor) -> Decision {
+        self.needs_host(by)?;
+        self.needs_phase(
+            &[Phase::Open, Phase::Live],
+            "only an open or live space can end",
+        )?;
+        Ok(vec![Event::Ended { by_itself: false }])
+    }
+
+    fn cancel(&self, by: Actor, reason: &str) -> Decision {
+        self.needs_host(by)?;
+        self.needs_phase(
+            &[Phase::Posted, Phase::Open],
+            "only a space that was not yet live can be cancelled",
+        )?;
+        Ok(vec![Event::Cancelled {
+            reason: text::lines(reason, "the reason", REASON_CHARS_MAX)?,
+        }])
+    }
+
+    fn switch_hold_music(&self, by: Actor, on: bool) -> Decision {
+        self.needs_manager(by)?;
+        self.needs_phase(&[Phase::Live], "hold music is switched by hand while live")?;
+        changes(self.hold_music != on, "the hold music is so already")?;
+        Ok(vec![Event::HoldMusic {
+            on,
+            by_itself: false,
+        }])
+    }
+
+    fn choose_hold_music(&self, by: Actor, object: Option<String>) -> Decision {
+        self.needs_manager(by)?;
+        self.needs_going()?;
+        let object = object
+            .map(|key| text::some_line(&key, "the hold music's key", OBJECT_CHARS_MAX))
+            .transpose()?;
+        changes(
+            self.hold_music_object != object,
+            "this is the hold music already",
+        )?;
+        Ok(vec![Event::HoldMusicSet { object }])
     }
 
     fn close_recording(&self, by: Actor, object: &str, millis: u64) -> Decision {

@@ -6,6 +6,7 @@ pub mod command;
 mod decide;
 pub mod event;
 mod invariants;
+mod invites;
 mod people;
 pub mod refusal;
 pub mod role;

@@ -1,4 +1,4 @@
-//! Commands about people: invitations, hands, seats, mutes, removals.
+//! Commands about people: hands, seats, mutes, removals; those about their links in `invites`.
 
 use super::command::{Actor, Command};
 use super::decide::{Decision, changes};
@@ -7,11 +7,8 @@ use super::refusal::Refusal;
 use super::role::Role;
 use super::space::{Person, Phase, Seat, Space};
 use super::text;
-use crate::ids::{InviteId, PersonId, UnixMillis};
-use crate::limits::{
-    HANDS_MAX, INVITES_KEPT_MAX, INVITES_MAX, NAME_CHARS_MAX, PEOPLE_MAX, QUESTION_CHARS_MAX,
-    SPEAKERS_MAX,
-};
+use crate::ids::{PersonId, UnixMillis};
+use crate::limits::{HANDS_MAX, NAME_CHARS_MAX, PEOPLE_MAX, QUESTION_CHARS_MAX, SPEAKERS_MAX};
 
 impl Space {
     pub(super) fn decide_on_people(
@@ -43,192 +40,20 @@ impl Space {
                 name,
                 question,
             } => self.raise_hand(by, person, &name, &question),
-            Command::LowerHand { person } => {
-                self.needs_self_or_manager(by, person)?;
-                changes(self.hands.contains_key(&person), "no hand is raised")?;
-                Ok(vec![Event::HandLowered { person }])
-            }
-            Command::AcceptHand { person } => {
-                self.needs_manager(by)?;
-                self.needs_hand(person)?;
-                // Nobody is promised a seat that is not there.
-                self.needs_free_seat()?;
-                if self.stage_locked {
-                    return Err(Refusal::Locked);
-                }
-                Ok(vec![Event::HandAccepted { person }])
-            }
-            Command::DeclineHand { person } => {
-                self.needs_manager(by)?;
-                self.needs_hand(person)?;
-                Ok(vec![Event::HandDeclined { person }])
-            }
+            Command::LowerHand { person } => self.lower_hand(by, person),
+            Command::AcceptHand { person } => self.accept_hand(by, person),
+            Command::DeclineHand { person } => self.decline_hand(by, person),
             Command::TakeSeat { person } => self.take_seat(by, person, now),
-            Command::LoseConnection { person } => {
-                needs_self_or_node(by, person)?;
-                changes(
-                    self.person(person)?.seat == Seat::Taken,
-                    "the person is not connected",
-                )?;
-                Ok(vec![Event::ConnectionLost { person }])
-            }
-            Command::LeaveSeat { person } => {
-                needs_self_or_node(by, person)?;
-                changes(
-                    self.person(person)?.seat != Seat::None,
-                    "the person has no seat",
-                )?;
-                Ok(vec![Event::SeatLeft {
-                    person,
-                    ran_out: false,
-                }])
-            }
+            Command::LoseConnection { person } => self.lose_connection(by, person),
+            Command::LeaveSeat { person } => self.leave_seat(by, person),
             Command::Mute { person } => self.mute(by, person),
             Command::Unmute { person } => self.unmute(by, person),
-            Command::AllowTalk { person } => {
-                self.needs_power_over(by, person)?;
-                changes(
-                    self.person(person)?.muted_by_host,
-                    "no host has muted this person",
-                )?;
-                Ok(vec![Event::TalkAllowed { person }])
-            }
-            Command::Remove { person } => {
-                self.needs_power_over(by, person)?;
-                changes(self.person(person)?.may_speak(), "the person is no speaker")?;
-                Ok(vec![Event::Removed { person }])
-            }
-            Command::Ban { person } => {
-                self.needs_power_over(by, person)?;
-                if by == Actor::Person(person) {
-                    return Err(Refusal::NotOneself);
-                }
-                changes(
-                    !self.person(person)?.banned,
-                    "the person was banned already",
-                )?;
-                Ok(vec![Event::Banned { person }])
-            }
+            Command::AllowTalk { person } => self.allow_talk(by, person),
+            Command::Remove { person } => self.remove(by, person),
+            Command::Ban { person } => self.ban(by, person),
             // The others are the space's own doings, decided before.
             _ => Ok(Vec::new()),
         }
-    }
-
-    fn invite(
-        &self,
-        by: Actor,
-        invite: InviteId,
-        role: Role,
-        name: &str,
-        expires_at: Option<UnixMillis>,
-        now: UnixMillis,
-    ) -> Decision {
-        self.needs_manager(by)?;
-        if self.role_of(by) < Some(role) {
-            return Err(Refusal::NotAllowed { needed: role });
-        }
-        let name = text::line(name, "the name", NAME_CHARS_MAX)?;
-        if expires_at.is_some_and(|at| at <= now) {
-            return Err(Refusal::Expired);
-        }
-        changes(
-            !self.invites.contains_key(&invite),
-            "there is this invitation already",
-        )?;
-        let live = self
-            .invites
-            .values()
-            .filter(|invite| !invite.revoked)
-            .count();
-        room(live, INVITES_MAX, "invitations")?;
-        room(
-            self.invites.len(),
-            INVITES_KEPT_MAX,
-            "invitations, revoked ones included,",
-        )?;
-        Ok(vec![Event::Invited {
-            invite,
-            role,
-            name,
-            expires_at,
-        }])
-    }
-
-    fn decide_revoke(&self, by: Actor, invite: InviteId) -> Decision {
-        self.needs_manager(by)?;
-        let known = self.invites.get(&invite).ok_or(Refusal::Unknown {
-            what: "this invitation",
-        })?;
-        if self.role_of(by) < Some(known.role) {
-            return Err(Refusal::NotAllowed { needed: known.role });
-        }
-        changes(!known.revoked, "the invitation was revoked already")?;
-        Ok(vec![Event::Revoked { invite }])
-    }
-
-    fn enter(
-        &self,
-        by: Actor,
-        person: PersonId,
-        invite: InviteId,
-        name: Option<&str>,
-        now: UnixMillis,
-    ) -> Decision {
-        needs_self_or_node(by, person)?;
-        let known = self.people.get(&person);
-        if known.is_some_and(|person| person.banned) {
-            return Err(Refusal::Banned);
-        }
-        let link = self.invites.get(&invite).ok_or(Refusal::Unknown {
-            what: "this invitation",
-        })?;
-        if link.revoked {
-            return Err(Refusal::Revoked);
-        }
-        if link.expires_at.is_some_and(|at| at <= now) {
-            return Err(Refusal::Expired);
-        }
-        // Who comes back by the same link finds the role that is left: a removed speaker does not undo the removal.
-        let role = match known {
-            Some(person) if person.invite == Some(invite) => person.role,
-            Some(person) => person.role.max(link.role),
-            None => link.role,
-        };
-        let name = match (name, known) {
-            (Some(name), _) => text::some_line(name, "the name", NAME_CHARS_MAX)?,
-            (None, Some(person)) => person.name.clone(),
-            (None, None) if link.name.is_empty() => nameless(link.role).to_owned(),
-            (None, None) => link.name.clone(),
-        };
-        if known.is_some_and(|known| {
-            known.invite == Some(invite) && known.role == role && known.name == name
-        }) {
-            return Ok(Vec::new());
-        }
-        self.needs_going()?;
-        if known.is_none() {
-            room(self.people.len(), PEOPLE_MAX, "places for people")?;
-        }
-        // The link that gave the higher role is the one whose revoking takes it.
-        let invite = match known {
-            Some(Person {
-                role: had,
-                invite: Some(by),
-                ..
-            }) if *had > link.role => *by,
-            _ => invite,
-        };
-        if known.is_some_and(|known| {
-            known.invite == Some(invite) && known.role == role && known.name == name
-        }) {
-            return Ok(Vec::new());
-        }
-        Ok(vec![Event::Entered {
-            person,
-            invite,
-            role,
-            name,
-        }])
     }
 
     fn rename(&self, by: Actor, person: PersonId, name: &str) -> Decision {
@@ -265,6 +90,77 @@ impl Space {
             name,
             question,
         }])
+    }
+
+    fn lower_hand(&self, by: Actor, person: PersonId) -> Decision {
+        self.needs_self_or_manager(by, person)?;
+        changes(self.hands.contains_key(&person), "no hand is raised")?;
+        Ok(vec![Event::HandLowered { person }])
+    }
+
+    fn accept_hand(&self, by: Actor, person: PersonId) -> Decision {
+        self.needs_manager(by)?;
+        self.needs_hand(person)?;
+        // Nobody is promised a seat that is not there.
+        self.needs_free_seat()?;
+        if self.stage_locked {
+            return Err(Refusal::Locked);
+        }
+        Ok(vec![Event::HandAccepted { person }])
+    }
+
+    fn decline_hand(&self, by: Actor, person: PersonId) -> Decision {
+        self.needs_manager(by)?;
+        self.needs_hand(person)?;
+        Ok(vec![Event::HandDeclined { person }])
+    }
+
+    fn lose_connection(&self, by: Actor, person: PersonId) -> Decision {
+        needs_self_or_node(by, person)?;
+        changes(
+            self.person(person)?.seat == Seat::Taken,
+            "the person is not connected",
+        )?;
+        Ok(vec![Event::ConnectionLost { person }])
+    }
+
+    fn leave_seat(&self, by: Actor, person: PersonId) -> Decision {
+        needs_self_or_node(by, person)?;
+        changes(
+            self.person(person)?.seat != Seat::None,
+            "the person has no seat",
+        )?;
+        Ok(vec![Event::SeatLeft {
+            person,
+            ran_out: false,
+        }])
+    }
+
+    fn allow_talk(&self, by: Actor, person: PersonId) -> Decision {
+        self.needs_power_over(by, person)?;
+        changes(
+            self.person(person)?.muted_by_host,
+            "no host has muted this person",
+        )?;
+        Ok(vec![Event::TalkAllowed { person }])
+    }
+
+    fn remove(&self, by: Actor, person: PersonId) -> Decision {
+        self.needs_power_over(by, person)?;
+        changes(self.person(person)?.may_speak(), "the person is no speaker")?;
+        Ok(vec![Event::Removed { person }])
+    }
+
+    fn ban(&self, by: Actor, person: PersonId) -> Decision {
+        self.needs_power_over(by, person)?;
+        if by == Actor::Person(person) {
+            return Err(Refusal::NotOneself);
+        }
+        changes(
+            !self.person(person)?.banned,
+            "the person was banned already",
+        )?;
+        Ok(vec![Event::Banned { person }])
     }
 
     fn take_seat(&self, by: Actor, person: PersonId, now: UnixMillis) -> Decision {
@@ -363,7 +259,7 @@ impl Space {
     }
 }
 
-fn room(is: usize, max: usize, what: &'static str) -> Result<(), Refusal> {
+pub(super) fn room(is: usize, max: usize, what: &'static str) -> Result<(), Refusal> {
     if is < max {
         Ok(())
     } else {
@@ -372,20 +268,10 @@ fn room(is: usize, max: usize, what: &'static str) -> Result<(), Refusal> {
 }
 
 /// The node speaks for connections, people for themselves.
-fn needs_self_or_node(by: Actor, person: PersonId) -> Result<(), Refusal> {
+pub(super) fn needs_self_or_node(by: Actor, person: PersonId) -> Result<(), Refusal> {
     if matches!(by, Actor::Node | Actor::Operator) || by == Actor::Person(person) {
         Ok(())
     } else {
         Err(Refusal::OnlySelf)
-    }
-}
-
-/// What a person is called whose link names nobody.
-const fn nameless(role: Role) -> &'static str {
-    match role {
-        Role::Listener => "Listener",
-        Role::Speaker => "Speaker",
-        Role::CoHost => "Co-host",
-        Role::Host => "Host",
     }
 }

@@ -157,32 +157,9 @@ pub(super) async fn file(
         "\"{}-{length}\"",
         &blake3::hash(object.as_bytes()).to_hex()[..16]
     );
-    let common = |length: u64| {
-        let mut map = HeaderMap::new();
-        map.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("audio/ogg; codecs=opus"),
-        );
-        map.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-        map.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        // The host may delete it: kept for an hour, not for ever.
-        map.insert(
-            header::CACHE_CONTROL,
-            HeaderValue::from_static("public, max-age=3600"),
-        );
-        map.insert(
-            HeaderName::from_static("cross-origin-resource-policy"),
-            HeaderValue::from_static("cross-origin"),
-        );
-        map.insert(
-            header::ETAG,
-            HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\"")),
-        );
-        map
-    };
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if text(header::IF_NONE_MATCH).is_some_and(|tags| names(tags, &tag)) {
-        let mut map = common(0);
+        let mut map = heads(&tag, 0);
         map.remove(header::CONTENT_LENGTH);
         return (StatusCode::NOT_MODIFIED, map).into_response();
     }
@@ -194,21 +171,14 @@ pub(super) async fn file(
         Wanted::All => (StatusCode::OK, 0, length),
         Wanted::Part(first, last) => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
         Wanted::Nothing => {
-            let mut map = common(0);
-            map.insert(
-                header::CONTENT_RANGE,
-                HeaderValue::from_str(&format!("bytes */{length}"))
-                    .unwrap_or(HeaderValue::from_static("bytes */0")),
-            );
+            let mut map = heads(&tag, 0);
+            content_range(&mut map, &format!("*/{length}"));
             return (StatusCode::RANGE_NOT_SATISFIABLE, map).into_response();
         }
     };
-    let mut map = common(count);
-    if status == StatusCode::PARTIAL_CONTENT
-        && let Ok(value) =
-            HeaderValue::from_str(&format!("bytes {first}-{}/{length}", first + count - 1))
-    {
-        map.insert(header::CONTENT_RANGE, value);
+    let mut map = heads(&tag, count);
+    if status == StatusCode::PARTIAL_CONTENT {
+        content_range(&mut map, &format!("{first}-{}/{length}", first + count - 1));
     }
     let Ok(mut file) = tokio::fs::File::open(path).await else {
         return missing("The recording cannot be read now.\n");
@@ -225,6 +195,35 @@ pub(super) async fn file(
         Body::from_stream(ReaderStream::with_capacity(file.take(count), CHUNK)),
     )
         .into_response()
+}
+
+/// What every answer about a file says of it.
+fn heads(tag: &str, length: u64) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    let mut say = |name, value| {
+        map.insert(name, HeaderValue::from_static(value));
+    };
+    say(header::CONTENT_TYPE, "audio/ogg; codecs=opus");
+    say(header::ACCEPT_RANGES, "bytes");
+    // The host may delete it: kept for an hour, not for ever.
+    say(header::CACHE_CONTROL, "public, max-age=3600");
+    say(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "cross-origin",
+    );
+    map.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    // A tag is hexadecimal: it always fits.
+    if let Ok(tag) = HeaderValue::from_str(tag) {
+        map.insert(header::ETAG, tag);
+    }
+    map
+}
+
+fn content_range(map: &mut HeaderMap, range: &str) {
+    // Numbers only: it always fits.
+    if let Ok(value) = HeaderValue::from_str(&format!("bytes {range}")) {
+        map.insert(header::CONTENT_RANGE, value);
+    }
 }
 
 /// Whether the tags of an `If-None-Match` hold this one (RFC 9110, 13.1.2: compared weakly).
