@@ -24,7 +24,6 @@ const NAUGHTY: &[(&str, usize)] = &[
     ("crates/server/src/edge/accept.rs", 369),
     ("crates/server/src/edge/crowd.rs", 391),
     ("crates/server/src/edge/socket.rs", 391),
-    ("crates/server/src/ingest/mod.rs", 370),
     ("crates/server/src/ops/metrics/mod.rs", 401),
     ("crates/server/src/usher/thread.rs", 355),
 ];

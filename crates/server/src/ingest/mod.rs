@@ -4,6 +4,7 @@ mod address;
 mod error;
 mod quality;
 mod registry;
+mod resource;
 mod routes;
 mod sdp;
 mod session;
@@ -19,14 +20,14 @@ use hustings_control::ids::{PersonId, SpaceId};
 use str0m::Rtc;
 use str0m::change::SdpOffer;
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 pub use self::address::MediaAddress;
 pub use self::error::IngestError;
 use self::registry::{Entry, Registry, follow};
 use self::routes::{INBOX_MAX, Routes};
-use self::session::{Control, Ice, Session, Shared};
+use self::session::{Ice, Session, Shared};
 use crate::desk::{Desk, DeskError};
 use crate::live::Directory;
 
@@ -34,8 +35,6 @@ use crate::live::Directory;
 pub const SESSIONS_MAX: usize = 256;
 /// Orders that wait for a session; it takes them between two datagrams.
 const CONTROLS_MAX: usize = 16;
-/// How long an order waits for a place in that queue.
-const CONTROL_DEADLINE: Duration = Duration::from_secs(1);
 /// How long the stop waits for the sessions to say goodbye.
 const STOP_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -197,65 +196,6 @@ impl Ingest {
         })
     }
 
-    /// Trickle ICE or ICE restart (RFC 9725 sections 4.3.1 to 4.3.3). Gives the body to answer (None: 204) and the ETag that holds now.
-    pub async fn patch(
-        &self,
-        session: &str,
-        if_match: Option<&str>,
-        fragment: String,
-    ) -> Result<(Option<String>, String), IngestError> {
-        let (shared, control) = {
-            let sessions = self.inner.registry.lock();
-            let entry = sessions.get(session).ok_or(IngestError::NoSession)?;
-            (Arc::clone(&entry.shared), entry.control.clone())
-        };
-        let ice = shared.ice().clone();
-        let if_match = if_match.ok_or(IngestError::NeedsEtag)?.trim();
-        // A strong comparison (RFC 9110, 13.1.1): a weak tag matches nothing.
-        let any = if_match == "*";
-        if !any && !if_match.split(',').any(|tag| tag.trim() == ice.etag) {
-            return Err(IngestError::StaleEtag);
-        }
-        let fragment = sdp::fragment(&fragment)?;
-        let restart = fragment
-            .credentials
-            .as_ref()
-            .is_some_and(|(ufrag, _)| *ufrag != ice.peer_ufrag);
-        if !restart {
-            order(&control, Control::Candidates(fragment.candidates)).await?;
-            return Ok((None, ice.etag));
-        }
-        if !any {
-            return Err(IngestError::RestartRefused(
-                "new ICE credentials are sent with If-Match: *".to_owned(),
-            ));
-        }
-        let etag = format!("\"{}\"", random_name());
-        let (reply, answer) = oneshot::channel();
-        let restart = Control::Restart {
-            fragment,
-            etag: etag.clone(),
-            reply,
-        };
-        order(&control, restart).await?;
-        match tokio::time::timeout(CONTROL_DEADLINE, answer).await {
-            Ok(Ok(answer)) => Ok((Some(answer?), etag)),
-            _ => Err(IngestError::NoSession),
-        }
-    }
-
-    /// The person hangs up.
-    pub async fn delete(&self, session: &str) -> Result<(), IngestError> {
-        let entry = self
-            .inner
-            .registry
-            .lock()
-            .remove(session)
-            .ok_or(IngestError::NoSession)?;
-        let _ = tokio::time::timeout(CONTROL_DEADLINE, entry.control.send(Control::Leave)).await;
-        Ok(())
-    }
-
     /// Who a session belongs to, for authorisation.
     pub fn owner(&self, session: &str) -> Option<(SpaceId, PersonId)> {
         self.inner
@@ -325,15 +265,6 @@ impl Inner {
     }
 }
 
-/// A session that takes no order for so long is as good as gone.
-async fn order(control: &mpsc::Sender<Control>, what: Control) -> Result<(), IngestError> {
-    match tokio::time::timeout(CONTROL_DEADLINE, control.send(what)).await {
-        Ok(Ok(())) => Ok(()),
-        _ => Err(IngestError::NoSession),
-    }
-}
-
-/// 128 bits, in hex.
 fn accept(rtc: &mut Rtc, offer: SdpOffer) -> Result<String, IngestError> {
     let answer = rtc.sdp_api().accept_offer(offer);
     let answer = answer.map_err(|error| IngestError::BadOffer(sdp::shorten(&error.to_string())))?;
@@ -358,6 +289,7 @@ pub fn read_fragment(text: &str) -> Result<(Option<(String, String)>, usize), In
     Ok((fragment.credentials, fragment.candidates.len()))
 }
 
+/// 128 bits, in hex.
 fn random_name() -> String {
     let mut bytes = [0_u8; 16];
     // Without randomness nothing here is safe: ending the request is right.
