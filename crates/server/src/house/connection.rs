@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tower::ServiceExt as _;
 
 use super::book::Guest;
@@ -27,6 +29,11 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: u32 = 16 * 1_024;
 /// Time an HTTP/2 connection may stand without a request; then it is ended in order. Browsers open it anew unseen.
 const IDLE_MAX: Duration = Duration::from_secs(60);
+/// Requests of one HTTP/2 connection that were too many, after which it is ended: to refuse a thousand at once costs more than
+/// a handshake. HTTP/1.1 ends with the first.
+const REFUSALS_MAX: u32 = 16;
+/// Time that such a connection has to take its answers; then it is cut.
+const REFUSED_FAREWELL: Duration = Duration::from_secs(1);
 /// Time that an ended connection has to finish what is in work; then it is cut.
 const FAREWELL: Duration = Duration::from_secs(10);
 /// HTTP/2 streams of one connection at once: a studio uses about six. One more waits in the browser.
@@ -63,11 +70,16 @@ pub(super) async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (work, mut in_work) = watch::channel(Work::default());
+    let refusals = Arc::new(Refusals::default());
+    let refused = Arc::clone(&refusals);
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         let may_ask = guest.may_ask();
         request.extensions_mut().insert(guest.clone());
         let (held, router) = (Held::new(&work), router.clone());
+        if !may_ask && speaks == Speaks::Http2 {
+            refused.one_more();
+        }
         async move {
             let answer = if may_ask {
                 let Ok(answer) = router.oneshot(request).await;
@@ -81,14 +93,16 @@ pub(super) async fn serve<S>(
     let builder = builder(speaks);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
+    let mut farewell = FAREWELL;
     tokio::select! {
         // How a connection ends is the other side's affair.
         _ = connection.as_mut() => return,
         _ = closing.wait_for(|closing| *closing) => {}
+        () = refusals.enough.notified() => farewell = REFUSED_FAREWELL,
         began = idle(&mut in_work), if speaks == Speaks::Http2 => if !began { return },
     }
     connection.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(FAREWELL, connection).await;
+    let _ = tokio::time::timeout(farewell, connection).await;
 }
 
 /// What strangers get who ask faster than their prefix may.
@@ -159,6 +173,20 @@ impl Work {
             Self { now: 1.., .. } => Duration::MAX,
             Self { began: true, .. } => IDLE_MAX,
             Self { .. } => HEAD_DEADLINE,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Refusals {
+    count: AtomicU32,
+    enough: Notify,
+}
+
+impl Refusals {
+    fn one_more(&self) {
+        if self.count.fetch_add(1, Relaxed) + 1 == REFUSALS_MAX {
+            self.enough.notify_one();
         }
     }
 }

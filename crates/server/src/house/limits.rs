@@ -27,7 +27,8 @@ pub(super) const CONNECTIONS_PER_S_OF_PREFIX: PerLevel = PerLevel {
     v6_56: 40,
     v6_48: 80,
 };
-/// Requests a second of the strangers of one prefix; one more is answered 429 and its connection ends. A studio's page with
+/// Requests a second of the strangers of one prefix; one more is answered 429 and its connection ends (with HTTP/2 after
+/// some). A studio's page with
 /// all its files is some twenty.
 pub(super) const REQUESTS_PER_S_OF_PREFIX: PerLevel = PerLevel {
     v4_24: 40,

@@ -69,6 +69,15 @@ fn the_stage_speaks_http_2_under_tls_and_the_crowd_never_does() {
 type Tls = tokio_rustls::client::TlsStream<tokio::net::TcpStream>;
 
 async fn tls(node: &Node, cert: &std::path::Path, protocol: &[u8]) -> Tls {
+    tls_from(std::net::Ipv4Addr::LOCALHOST, node, cert, protocol).await
+}
+
+async fn tls_from(
+    from: std::net::Ipv4Addr,
+    node: &Node,
+    cert: &std::path::Path,
+    protocol: &[u8],
+) -> Tls {
     use rustls_pki_types::pem::PemObject as _;
     let mut roots = rustls::RootCertStore::empty();
     let der = rustls_pki_types::CertificateDer::from_pem_file(cert).expect("a certificate");
@@ -80,9 +89,9 @@ async fn tls(node: &Node, cert: &std::path::Path, protocol: &[u8]) -> Tls {
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![protocol.to_vec()];
-    let tcp = tokio::net::TcpStream::connect(node.address(8082))
-        .await
-        .expect("connected");
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind((from, 0).into()).expect("an address of ours");
+    let tcp = socket.connect(node.address(8082)).await.expect("connected");
     tokio_rustls::TlsConnector::from(Arc::new(config))
         .connect(node.address(8082).ip().into(), tcp)
         .await
@@ -93,6 +102,40 @@ fn request(node: &Node) -> http::Request<()> {
     http::Request::get(format!("https://{}/studio", node.address(8082)))
         .body(())
         .expect("a request")
+}
+
+/// Far more requests than a stranger's prefix may have, over one connection: some are refused, and then it is over.
+#[tokio::test]
+async fn http_2_of_a_stranger_who_asks_too_fast_is_ended() {
+    let data = tempfile::tempdir().expect("a folder");
+    let (node, cert) = with_tls(data.path());
+    let stranger = std::net::Ipv4Addr::new(127, 222, 1, 9);
+    let sealed = tls_from(stranger, &node, &cert, b"h2").await;
+    let (client, connection) = h2::client::handshake(sealed).await.expect("HTTP/2");
+    let running = tokio::spawn(connection);
+    let (mut answered, mut refused) = (0, 0);
+    for _ in 0..5_000 {
+        let Ok(mut ready) = client.clone().ready().await else {
+            break;
+        };
+        let Ok((answer, _)) = ready.send_request(request(&node), true) else {
+            break;
+        };
+        match answer.await.map(|answer| answer.status().as_u16()) {
+            Ok(200) => answered += 1,
+            Ok(429) => refused += 1,
+            Ok(other) => panic!("{other}"),
+            Err(_) => break,
+        }
+    }
+    assert!(answered >= 400, "{answered} were answered before");
+    assert!((16..64).contains(&refused), "{refused} were refused");
+    drop(client);
+    let ended = tokio::time::timeout(PATIENCE, running).await;
+    assert!(ended.is_ok(), "the connection stands");
+    // The others of the house do not notice.
+    let url = format!("https://{}/studio", node.address(8082));
+    assert_eq!(curl(&cert, &url, "%{http_code}", &["--http2"]), "200");
 }
 
 #[tokio::test]
