@@ -9,8 +9,8 @@ use anyhow::Context as _;
 
 use super::node::Node;
 use super::phase::measure;
+use super::rows::{honest, unharmed};
 use super::wire::{Stretch, Wire};
-use super::{honest, unharmed};
 use crate::driver::connections_max;
 use crate::table::Table;
 
@@ -79,7 +79,7 @@ fn public(table: &mut Table, binary: &str) -> anyhow::Result<()> {
         drop(attacker);
         let name = format!("slowhttptest, {name}");
         storm.tell(&name);
-        honest(table, &name, &calm, &storm);
+        honest(table, &name, [&calm, &calm], &storm);
         unharmed(table, &name, &storm);
     }
     Ok(())

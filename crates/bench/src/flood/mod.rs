@@ -7,8 +7,10 @@ mod foreign;
 mod joiner;
 mod narrow;
 mod node;
+mod others;
 mod phase;
 mod refused;
+mod rows;
 mod stage;
 mod voices;
 pub(crate) mod wire;
@@ -24,9 +26,11 @@ use anyhow::Context as _;
 
 pub(crate) use self::attack::Kind;
 use self::node::Node;
-use self::phase::{Outcome, measure};
-use self::voices::{Tone, Voices};
-use self::wire::{SPACE, Stretch, Wire};
+use self::others::Others;
+use self::phase::{Outcome, measure, measure_beside};
+use self::rows::{others_of_all, rows, share_of_stayers};
+use self::voices::Voices;
+use self::wire::{Stretch, Wire};
 use crate::driver::connections_max;
 use crate::table::{Bound, Table};
 
@@ -52,8 +56,6 @@ const TIMES: f64 = 10.0;
 const DRIVER_MAX: f64 = 0.7;
 /// Microseconds by which its 99th knock of a hundred may be late.
 const LATE_MAX_US: u32 = 50_000;
-/// Joiners of the other space, a second.
-const OTHER_PER_S: f64 = 50.0;
 /// Honest joins a second that are tried for.
 const RATE_MAX: f64 = 1_000.0;
 /// Connections of the slow, and honest joins a second beside them.
@@ -94,16 +96,27 @@ pub(crate) fn one(binary: &str, words: &[&str]) -> anyhow::Result<()> {
 fn report(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result<()> {
     let mut hall = Hall::open(binary, SEATS)?;
     let rate = hall.rate()?;
-    let calm = hall.phase("no flood", rate, None)?;
+    let mut before = hall.phase("no flood", rate, None)?;
+    let (mut calms, mut storms) = (vec![before.other.clone()], Vec::new());
     for kind in kinds {
         hall.rest()?;
         let ticket = hall.node.resume_ticket()?;
         let name = kind.name();
         let storm = hall.phase(name, rate, Some((*kind, rate * TIMES, &ticket)))?;
-        rows(table, name, &calm, &storm, (rate, RATE_MAX));
+        let after = hall.calm(rate)?;
+        rows(table, name, [&before, &after], &storm, (rate, RATE_MAX));
         if *kind == Kind::Stayers {
             share_of_stayers(table, &storm, SEATS - hall.inside);
         }
+        calms.push(after.other.clone());
+        storms.push(storm.other);
+        before = after;
+    }
+    // The same kind in turns: what happens beside on the machine does not happen to one side only.
+    if let [first, _, ..] = kinds
+        && kinds.iter().all(|kind| kind == first)
+    {
+        others_of_all(table, first.name(), &calms, &storms);
     }
     Ok(())
 }
@@ -114,15 +127,17 @@ pub(crate) fn scarce(table: &mut Table, binary: &str) -> anyhow::Result<()> {
         INSIDE.min(connections_max() / 2) + (RATE_MAX * PRESS.as_secs_f64() / OVERBOOKED) as usize;
     let mut hall = Hall::open(binary, seats)?;
     let rate = hall.rate()?;
-    let calm = hall.phase("more joiners than seats, no flood", rate, None)?;
+    let mut before = hall.phase("more joiners than seats, no flood", rate, None)?;
     for kind in [Kind::BareGets, Kind::Stayers] {
         hall.rest()?;
         let name = format!("more joiners than seats, {}", kind.name());
         let storm = hall.phase(&name, rate, Some((kind, rate * TIMES, "")))?;
-        rows(table, &name, &calm, &storm, (rate, RATE_MAX));
+        let after = hall.calm(rate)?;
+        rows(table, &name, [&before, &after], &storm, (rate, RATE_MAX));
         if kind == Kind::Stayers {
             share_of_stayers(table, &storm, seats - hall.inside);
         }
+        before = after;
     }
     Ok(())
 }
@@ -131,13 +146,21 @@ pub(crate) fn scarce(table: &mut Table, binary: &str) -> anyhow::Result<()> {
 pub(crate) fn slow(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     let mut hall = Hall::open(binary, SEATS)?;
     let rate = hall.rate()?.min(SLOW_HONEST_PER_S);
-    let calm = hall.phase("no flood", rate, None)?;
+    let mut before = hall.phase("no flood", rate, None)?;
     for kind in [Kind::HalfHeads, Kind::HalfBodies] {
         hall.rest()?;
         let name = kind.name();
         let per_s = SLOW_IN_ALL / LASTS.as_secs_f64();
         let storm = hall.phase(name, rate, Some((kind, per_s, "")))?;
-        rows(table, name, &calm, &storm, (rate, SLOW_HONEST_PER_S));
+        let after = hall.calm(rate)?;
+        rows(
+            table,
+            name,
+            [&before, &after],
+            &storm,
+            (rate, SLOW_HONEST_PER_S),
+        );
+        before = after;
         table.add(
             format!("{name}: longest that one of {} was kept", storm.flood_sent),
             storm.kept_max_s,
@@ -154,13 +177,14 @@ struct Hall {
     voices: Voices,
     node: Node,
     wire: Wire,
+    others: Others,
     inside: usize,
 }
 
 impl Hall {
     fn open(binary: &str, seats: usize) -> anyhow::Result<Self> {
         let node = Node::start(binary, &["--seats", &seats.to_string()], &[])?;
-        let files = connections_max();
+        let files = connections_max() - Others::FILES;
         let mut wire = Wire::new(node.server.target.address, files)?;
         let wanted = INSIDE.min(files / 2);
         let inside = wire.settle(wanted, WATCHED, Duration::from_secs(60))?;
@@ -169,6 +193,7 @@ impl Hall {
         let voices = Voices::start(&node.server)?;
         let mut hall = Self {
             voices,
+            others: Others::new(node.server.target.address)?,
             node,
             wire,
             inside,
@@ -218,6 +243,12 @@ impl Hall {
         self.wire.run(&nothing)
     }
 
+    /// The same crowd without flood, once more.
+    fn calm(&mut self, rate: f64) -> anyhow::Result<Outcome> {
+        self.rest()?;
+        self.phase("no flood, after it", rate, None)
+    }
+
     fn phase(
         &mut self,
         name: &str,
@@ -235,162 +266,16 @@ impl Hall {
             honest_per_s: rate,
             honest_begin: AHEAD,
             honest_last: PRESS,
-            other_per_s: OTHER_PER_S,
+            other_per_s: 0.0,
             flood,
             lasts: LASTS,
             host: Some((stage, &request)),
         };
         self.voices.mark();
-        let mut outcome = measure(&self.node, &mut self.wire, &stretch)?;
+        let others = Some(&mut self.others);
+        let mut outcome = measure_beside(&self.node, &mut self.wire, &stretch, others)?;
         outcome.tone = Some(self.voices.tone());
         outcome.tell(name);
         Ok(outcome)
     }
-}
-
-/// `rate` of the honest a second, and what it must be at least.
-fn rows(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome, (rate, least): (f64, f64)) {
-    table.add(
-        format!(
-            "{name}: honest joins a second, beside {:.0} of the flood",
-            storm.flood_sent as f64 / LASTS.as_secs_f64()
-        ),
-        rate,
-        "/s",
-        Bound::AtLeast(least),
-    );
-    if let Some(why) = storm.does_not_count().or_else(|| calm.does_not_count()) {
-        table.missing(
-            name,
-            &anyhow::anyhow!("the driver was the bottleneck: {why}; this run does not count"),
-        );
-    }
-    honest(table, name, calm, storm);
-    if let Some(share) = storm.passed_percent() {
-        table.add(
-            format!("{name}: knocks of attackers let in"),
-            share,
-            "%",
-            Bound::AtMost(1.0),
-        );
-    }
-    harm(table, name, calm, storm);
-}
-
-/// How the honest fare beside the same crowd without flood.
-fn honest(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
-    let came = storm.honest.heard as f64 / (calm.honest.heard as f64).max(1.0) * 100.0;
-    table.add(
-        format!("{name}: honest who came in, of those without flood"),
-        came,
-        "%",
-        Bound::AtLeast(95.0),
-    );
-    let most = (calm.honest.p95_s * 2.0).max(2.0);
-    table.add(
-        format!("{name}: the honest's wait, p95"),
-        storm.honest.p95_s,
-        "s",
-        Bound::AtMost(most),
-    );
-}
-
-/// Whether those inside and the host go on unharmed.
-fn unharmed(table: &mut Table, name: &str, storm: &Outcome) {
-    table.add(
-        format!("{name}: disconnected of those inside"),
-        storm.disconnects as f64,
-        "",
-        Bound::AtMost(0.0),
-    );
-    table.add(
-        format!("{name}: sound lost by those inside"),
-        storm.lost_percent,
-        "%",
-        Bound::AtMost(0.1),
-    );
-    table.add(
-        format!("{name}: the host's own page, not answered"),
-        storm.host_failed as f64,
-        "",
-        Bound::AtMost(0.0),
-    );
-}
-
-/// What those feel who are no part of it: inside, on stage, in another space.
-fn harm(table: &mut Table, name: &str, calm: &Outcome, storm: &Outcome) {
-    unharmed(table, name, storm);
-    table.add(
-        format!("{name}: longest silence of one inside"),
-        storm.stalled_s,
-        "s",
-        Bound::Beside,
-    );
-    table.add(
-        format!(
-            "{name}: the host's own page, p99 (without flood {:.1} ms)",
-            calm.host_p99_ms
-        ),
-        storm.host_p99_ms,
-        "ms",
-        Bound::Beside,
-    );
-    if let Some(tone) = storm.tone {
-        tone_rows(table, name, tone);
-    }
-    let ratio = storm.other.p99_s / calm.other.p99_s.max(1e-6);
-    table.add(
-        format!(
-            "{name}: joins of the other space, p99, of those without flood ({:.1} ms)",
-            calm.other.p99_s * 1e3
-        ),
-        ratio,
-        "x",
-        Bound::AtMost(1.2),
-    );
-    let other = storm.other.heard as f64 / (calm.other.heard as f64).max(1.0) * 100.0;
-    table.add(
-        format!("{name}: joins of the other space that came in"),
-        other,
-        "%",
-        Bound::AtLeast(95.0),
-    );
-}
-
-/// The host talks by WHIP, and a speaker in the same space hears it.
-fn tone_rows(table: &mut Table, name: &str, tone: Tone) {
-    table.add(
-        format!("{name}: the host's tone at another speaker, broken"),
-        tone.broken_percent,
-        "%",
-        Bound::AtMost(0.1),
-    );
-    table.add(
-        format!("{name}: longest gap between its packets"),
-        tone.longest_gap_ms,
-        "ms",
-        Bound::Beside,
-    );
-}
-
-/// Progressive filling by prefixes: honest ones want a seat each, attackers' all they can get.
-fn share_of_stayers(table: &mut Table, storm: &Outcome, seats_left: usize) {
-    let (honest, attackers) = (storm.honest.pressed as f64, wire::FLOOD_PREFIXES as f64);
-    let seats = seats_left as f64;
-    // Up to one seat each all are alike; above it only attackers want more.
-    let share = if honest + attackers >= seats {
-        seats * attackers / (honest + attackers)
-    } else {
-        seats - honest
-    };
-    table.add(
-        "bare GETs that stay: seats they hold, of their prefixes' max-min share",
-        storm.stayers as f64 / share * 100.0,
-        "%",
-        Bound::AtMost(100.0),
-    );
-    println!(
-        "  {} of {} seats; their share is {share:.0} in {SPACE}",
-        storm.stayers, seats_left
-    );
 }

@@ -32,6 +32,9 @@ const UPLINK: &str = "60M";
 const CPU_SHARE: f64 = 0.45;
 /// Microseconds in which that share is used up or not: short, so that it is like a slower core.
 const CPU_PERIOD_US: u64 = 10_000;
+/// The most there is, so that what else runs on the machine does not take of that share.
+const CPU_WEIGHT: &str = "10000";
+const CPU_WEIGHT_OLDER: &str = "262144";
 
 #[derive(Clone, Copy)]
 pub(crate) enum Narrow {
@@ -199,11 +202,13 @@ impl Group {
             std::fs::create_dir(&group.0)?;
             std::fs::write(group.0.join("cpu.cfs_period_us"), CPU_PERIOD_US.to_string())?;
             std::fs::write(group.0.join("cpu.cfs_quota_us"), quota.to_string())?;
+            std::fs::write(group.0.join("cpu.shares"), CPU_WEIGHT_OLDER)?;
             group
         } else {
             let group = Self(Path::new("/sys/fs/cgroup").join(name));
             std::fs::create_dir(&group.0)?;
             std::fs::write(group.0.join("cpu.max"), format!("{quota} {CPU_PERIOD_US}"))?;
+            std::fs::write(group.0.join("cpu.weight"), CPU_WEIGHT)?;
             group
         };
         Ok(group)

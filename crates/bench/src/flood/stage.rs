@@ -11,7 +11,7 @@ use super::attack::Kind;
 use super::foreign::install;
 use super::node::Node;
 use super::phase::measure;
-use super::tone_rows;
+use super::rows::tone_rows;
 use super::voices::{Voices, seats_taken};
 use super::wire::{Stretch, Wire};
 use crate::driver::{Crowd, connections_max};

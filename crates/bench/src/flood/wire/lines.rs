@@ -15,7 +15,7 @@ impl Wire {
         let from = if space == SPACE {
             address(32, 36_864, self.crowds * CROWD_MAX + number as u64)
         } else {
-            address(176, 6_144, self.crowds * CROWD_MAX / 10 + number as u64)
+            address(176, 6_144, self.crowds * OTHER_CROWD_MAX + number as u64)
         };
         self.joiners.push(Joiner::new(space, script, from, meant));
         self.ask(number);
@@ -37,6 +37,16 @@ impl Wire {
         {
             self.timers.pop();
             self.ask(number);
+        }
+    }
+
+    /// Whoever has listened for long enough goes.
+    pub(super) fn leave(&mut self, now: Instant) {
+        while let Some((_, slot, number)) = self.leaving.pop_front_if(|(due, ..)| *due <= now) {
+            let there = |line: &Line| line.who == Who::Joiner(number);
+            if self.lines[slot].as_ref().is_some_and(there) {
+                self.close(slot);
+            }
         }
     }
 
@@ -198,6 +208,10 @@ impl Wire {
             Next::Inside => {
                 joiner.heard = Some(joiner.meant.elapsed());
                 self.seat(slot, true);
+                if let Some(listens) = self.listens {
+                    self.leaving
+                        .push_back((Instant::now() + listens, slot, number));
+                }
             }
             Next::Ask => {
                 self.close(slot);

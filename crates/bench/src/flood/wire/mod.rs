@@ -4,7 +4,7 @@
 mod lines;
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd as _;
@@ -93,6 +93,9 @@ pub(crate) struct Wire {
     pub(crate) public: SocketAddr,
     /// Crowds that have been here: each comes from other prefixes, for who was inside may come back past the line.
     crowds: u64,
+    /// How long a joiner listens; without it to the end.
+    pub(crate) listens: Option<Duration>,
+    leaving: VecDeque<(Instant, usize, usize)>,
 }
 
 /// Who presses from `begins` on, so many a second.
@@ -143,6 +146,7 @@ pub(crate) const SPACE: &str = "demo";
 pub(crate) const OTHER: &str = "other";
 /// Joiners of one crowd: so many prefixes on the next one begins.
 const CROWD_MAX: u64 = 6_000;
+const OTHER_CROWD_MAX: u64 = 1_024;
 /// Prefixes that attackers have.
 pub(crate) const FLOOD_PREFIXES: u64 = 1_024;
 
@@ -174,6 +178,8 @@ impl Wire {
             seen: Seen::default(),
             public,
             crowds: 0,
+            listens: None,
+            leaving: VecDeque::new(),
         })
     }
 
@@ -211,7 +217,9 @@ impl Wire {
                 knocks += 1;
             }
             if let Some(meant) = other.due(now) {
-                self.press(OTHER, true, meant);
+                self.late(now, meant);
+                // Counted from here: what this thread is late by, no server can change.
+                self.press(OTHER, true, Instant::now());
             }
             if let (Some(meant), Some((to, request))) = (host.due(now), stretch.host) {
                 self.open(
@@ -223,6 +231,7 @@ impl Wire {
                 );
             }
             self.wake(now);
+            self.leave(now);
             self.take_quiet(now);
             let due = [honest.next(), flood.next(), other.next(), Some(ends)];
             let next = due.into_iter().flatten().min().unwrap_or(ends);
@@ -291,6 +300,7 @@ impl Wire {
             }
         }
         self.timers.clear();
+        self.leaving.clear();
         self.joiners.clear();
         self.crowds += 1;
     }
