@@ -34,7 +34,7 @@ use super::asked::SoundRequest;
 use super::counters::{ShardCounters, add};
 use super::limits::{
     HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, HTTP_MAX, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
-    PAGE_BLOCKING_THREADS_MAX, PAGE_THREADS,
+    PAGE_BLOCKING_THREADS_MAX, PAGE_NICENESS, PAGE_THREADS,
 };
 use super::paced::Paced;
 use super::socket::{Rewound, Stream};
@@ -48,6 +48,10 @@ impl PageThreads {
             .worker_threads(PAGE_THREADS)
             .max_blocking_threads(PAGE_BLOCKING_THREADS_MAX)
             .thread_name("pages")
+            // Where it cannot be had the pages are merely as important as the sound.
+            .on_thread_start(|| {
+                let _ = rustix::process::nice(PAGE_NICENESS);
+            })
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))

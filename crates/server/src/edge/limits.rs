@@ -60,6 +60,9 @@ pub(super) const HTTP_CROWDED: u64 = HTTP_MAX / 4;
 /// Threads that answer pages, for all shards together. Two, so that one page that takes long does not hold up the rest;
 /// not more, so that a flood of pages takes no more than two cores' time from the sound.
 pub(super) const PAGE_THREADS: usize = 2;
+/// Steps by which these threads stand behind the others of the node where cores are short: a third of their time. A flood of
+/// pages then takes less from sound and newcomers.
+pub(super) const PAGE_NICENESS: i32 = 5;
 /// Threads that read files for them (replays, waveforms); one more read waits.
 pub(super) const PAGE_BLOCKING_THREADS_MAX: usize = 8;
 /// Connections on their way from the pages' threads back to one shard; one more waits there.
