@@ -1,5 +1,6 @@
 //! The judge before labelled nights. `cargo run --release -p hustings-rehearse --example verdicts` prints the table.
 
+mod mistakes;
 mod table;
 
 use hustings_evidence::judge::{Class, Outcome};

@@ -5,7 +5,11 @@ mod crowd;
 #[path = "../node/hear.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod hear;
+#[path = "../ingest_peer/mod.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod ingest_peer;
 mod ladder;
+mod noise;
 mod rows;
 #[path = "../node/world.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]

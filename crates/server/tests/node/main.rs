@@ -1,6 +1,9 @@
 //! The real binary, from outside: how it starts, what it says when it cannot, what it bears, how it ends.
 
 mod clock;
+#[path = "../floods/crowd.rs"]
+#[allow(dead_code, reason = "other tests use more of it")]
+mod crowd;
 mod disk;
 mod files;
 mod flight;
@@ -10,6 +13,7 @@ mod house;
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod ingest_peer;
+mod matrix;
 mod metrics;
 mod records;
 mod rehearse;

@@ -19,13 +19,13 @@ const ABANDONED: usize = 200;
 const ASKED: usize = 60;
 
 /// Holds the write lock of a node's database, as a backup that was stopped in the middle may.
-struct Held {
+pub(crate) struct Held {
     runtime: tokio::runtime::Runtime,
     connection: SqliteConnection,
 }
 
 impl Held {
-    fn take(data: &Path) -> Self {
+    pub(crate) fn take(data: &Path) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -47,7 +47,7 @@ impl Held {
         }
     }
 
-    fn let_go(self) {
+    pub(crate) fn let_go(self) {
         self.runtime
             .block_on(self.connection.close())
             .expect("closed");
