@@ -144,5 +144,5 @@ pub(crate) fn snapshot(_data: &[u8], door: Option<DoorSnapshot>, inside: Option<
         night.times.now = night.times.now.plus_millis(700);
         night.usher.tick(&Load::default(), night.times);
     }
-    let _ = serving_json(&night.door, night.gate.keys(), night.times);
+    let _ = serving_json(&night.door, night.gate.keys(), night.times, "");
 }

@@ -45,6 +45,8 @@ export class Door extends EventTarget {
   state = "out";
   /** { position, ahead, wait, cause, called, pace, draw_at, since, checked, full } while in line. */
   line = null;
+  /** What the operator tells those who wait; empty when nothing. */
+  message = "";
   /** Set while this device computes. */
   solving = false;
   #base;
@@ -237,7 +239,9 @@ export class Door extends EventTarget {
     try {
       const answer = await fetch(`${this.#base}/serving.json`, { signal: AbortSignal.timeout?.(15000) });
       if (answer.status === 410) this.dispatchEvent(new Event("gone"));
-      return answer.ok ? await answer.json() : null;
+      const serving = answer.ok ? await answer.json() : null;
+      if (serving) this.message = String(serving.message ?? "");
+      return serving;
     } catch { return null; }
   }
 

@@ -4,7 +4,7 @@ import { $, artwork, backoff, banner, call, data, el, icon, number, plural, say,
 import { localise, moment } from "./times.js";
 import { Door } from "./door.js";
 import { Player } from "./player.js";
-import { show, latest } from "./roster.js";
+import { show, latest, message } from "./roster.js";
 import { hands } from "./hand.js";
 import { reactions, shown as reacted } from "./react.js";
 
@@ -90,7 +90,7 @@ const giveAway = () => {
 };
 door.addEventListener("turn", onTurn);
 door.addEventListener("gone", () => look());
-door.addEventListener("change", () => { if (door.line && !line) lineView(); render(); headline(); watch(); });
+door.addEventListener("change", () => { if (door.line) message(door.message); if (door.line && !line) lineView(); render(); headline(); watch(); });
 
 let retryAt = 0;
 const render = () => {

@@ -1,6 +1,6 @@
 // What the roster says, on the page: name plates with their lamps, counts, and banners.
 
-import { $, banner, el, number, plural, text } from "./util.js";
+import { $, banner, el, number, plural, say, text } from "./util.js";
 
 /** A word of state must not flicker between two syllables: ms that "Speaking" stays. */
 const HOLD_MS = 900;
@@ -59,8 +59,17 @@ export const show = (roster, playing) => {
   return roster.music ? 0 : Math.max(0, ...roster.people.map((person) => (person.muted || person.lost ? 0 : person.level || 0)));
 };
 
+let told = "";
+/** What the operator tells everybody, from the roster or, while in line, from serving.json. */
+export const message = (words = "") => {
+  banner("message", words ? { icon: "info", label: "Message", head: "From the operator.", more: words } : null);
+  if (words && words !== told) say(`From the operator: ${words}`);
+  told = words;
+};
+
 const banners = (roster, playing) => {
   const live = roster.phase === "live";
+  message(roster.message);
   banner("host", live && roster.hostLost ? {
     kind: "wait", icon: "wait", label: "Host lost", head: "The host has lost the connection.",
     more: playing ? "Stay here: the sound continues by itself. Until then you hear hold music." : "The sound continues by itself when the host is back.",

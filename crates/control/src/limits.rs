@@ -23,6 +23,8 @@ pub const SEAT_KEPT_MS: u64 = 30_000;
 pub const REASON_CHARS_MAX: usize = 500;
 /// Characters of the question that comes with a raised hand: a host reads it while talking.
 pub const QUESTION_CHARS_MAX: usize = 280;
+/// Characters of a message to all who listen and wait: it stands in one banner, and in everybody's roster.
+pub const MESSAGE_CHARS_MAX: usize = 280;
 /// Characters of a key in the archive (hold music, recordings).
 pub const OBJECT_CHARS_MAX: usize = 200;
 /// Invitations a space remembers, revoked ones included; further ones are refused as `Refusal::Full`.

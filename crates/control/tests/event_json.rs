@@ -2,7 +2,7 @@
 
 use expect_test::{Expect, expect};
 use hustings_control::ids::{InviteId, PersonId, SpaceId, UnixMillis};
-use hustings_control::spaces::{Actor, Event, Recorded, Role};
+use hustings_control::spaces::{Actor, DoorSet, Event, Recorded, Role};
 
 fn check(event: Event, json: &Expect) {
     let text = serde_json::to_string(&event).unwrap();
@@ -82,6 +82,22 @@ fn of_the_space() {
     check(
         Event::RecordingDeleted,
         &expect![[r#"{"kind":"recording-deleted"}"#]],
+    );
+    check(
+        Event::Told {
+            message: "The start is late.".into(),
+        },
+        &expect![[r#"{"kind":"told","message":"The start is late."}"#]],
+    );
+    check(
+        Event::DoorSet(DoorSet {
+            guaranteed_permille: Some(400),
+            paused: true,
+            ..DoorSet::default()
+        }),
+        &expect![[
+            r#"{"kind":"door-set","guaranteed_permille":400,"paused":true,"dropped":false}"#
+        ]],
     );
     check(Event::EmptyWarned, &expect![[r#"{"kind":"empty-warned"}"#]]);
 }

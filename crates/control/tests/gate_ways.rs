@@ -645,7 +645,7 @@ fn serving_json_says_where_the_line_is() {
     }
     night.pass(1_000);
     let ring = night.gates[0].keys().clone();
-    let bytes = serving_json(&night.door, &ring, night.times);
+    let bytes = serving_json(&night.door, &ring, night.times, "");
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(
         (&value["mode"], &value["issued"], &value["space"]),
@@ -702,4 +702,36 @@ fn who_comes_before_the_draw_has_a_rank_by_lot_and_who_comes_after_stands_behind
     assert!(!drawn.is_sorted(), "{drawn:?}");
     assert!(drawn.iter().all(|position| *position <= late.position));
     drop(seated);
+}
+
+#[test]
+fn a_door_that_is_shut_keeps_newcomers_out_and_lets_those_back_who_were_inside() {
+    for shut in [Shut::Paused, Shut::Dropped] {
+        let mut night = Night::new(40);
+        let first = entered(night.knock(1, Ask::Sound, Shows::Mark(5)));
+        let back = night.resume_ticket(1, Shows::Mark(5)).unwrap();
+        let bare = entered(night.knock(2, Ask::Sound, Shows::Nothing));
+        let town = space("town");
+        night.usher.settle(&town, None, Some(30), shut).unwrap();
+        night.pass(200);
+        assert_eq!((night.door.shut(), night.door.inside()), (shut, 2));
+        let newcomer = night.knock(3, Ask::Right, Shows::Nothing);
+        match shut {
+            Shut::Dropped => assert_eq!(away(newcomer), Reason::Closed),
+            _ => assert!(waiting(newcomer).place.is_some()),
+        }
+        // Connections break, of one with a ticket and of one with nothing in hand.
+        night.pass(u64::from(STAY_MIN_S) * 1_000);
+        drop((first, bare));
+        night.pass(5_000);
+        let again = entered(night.knock(1, Ask::Sound, token(&back)));
+        let bare = entered(night.knock(2, Ask::Sound, Shows::Nothing));
+        let lanes = (again.pass.lane(), bare.pass.lane());
+        assert_eq!(lanes, (Lane::Resume, Lane::Resume));
+        let tally = night.gates[0].take_tally(&night.door.clone());
+        assert!(tally.sum().adds_up());
+        night.usher.settle(&town, None, Some(30), Shut::No).unwrap();
+        night.pass(30_000);
+        entered(night.knock(3, Ask::Sound, Shows::Nothing));
+    }
 }

@@ -6,7 +6,7 @@ use hustings_control::limits::{
 };
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{
-    Actor, Command, Event, Fault, Phase, Recorded, Refusal, Role, Seat, Space,
+    Actor, Command, DoorSet, Event, Fault, Phase, Recorded, Refusal, Role, Seat, Space,
 };
 
 const START: u64 = 1_700_000_000_000;
@@ -399,6 +399,32 @@ fn a_seat_that_ran_out_is_not_kept_because_nobody_has_ticked_yet() {
     room.does(host(), Command::LockStage { locked: true });
     room.now.0 += SEAT_KEPT_MS;
     assert_eq!(room.sits(SPEAKER), Err(Refusal::Locked));
+}
+
+#[test]
+fn an_operator_tells_all_something_until_it_is_over() {
+    let mut room = Room::live();
+    let tell = |message: &str| Command::Tell {
+        message: message.into(),
+    };
+    let told = room.does(Actor::Operator, tell(" The start\n is late.\u{202e} "));
+    let message = "The start is late.".to_owned();
+    assert_eq!(told, [Event::Told { message }]);
+    let by = |room: &Room, who, message: &str| room.space.decide(who, tell(message), room.now);
+    let speaker = Actor::Person(SPEAKER);
+    assert_eq!(by(&room, speaker, "x").unwrap_err().code(), "not-allowed");
+    let same = by(&room, Actor::Operator, "The start is late.");
+    assert_eq!(same.unwrap_err().code(), "no-change");
+    assert!(by(&room, Actor::Operator, &"x".repeat(281)).is_err());
+    let set = DoorSet {
+        paused: true,
+        ..DoorSet::default()
+    };
+    let note = Command::NoteDoor(set.clone());
+    assert!(room.space.decide(host(), note.clone(), room.now).is_err());
+    assert_eq!(room.does(Actor::Operator, note), [Event::DoorSet(set)]);
+    room.does(host(), Command::End);
+    assert_eq!(room.space.message, "");
 }
 
 #[test]

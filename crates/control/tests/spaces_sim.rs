@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hustings_control::ids::{InviteId, PersonId, SpaceId, UnixMillis};
 use hustings_control::spaces::space::Draft;
-use hustings_control::spaces::{Actor, Command, Phase, Recorded, Role, Seat, Space};
+use hustings_control::spaces::{Actor, Command, DoorSet, Phase, Recorded, Role, Seat, Space};
 
 const SEEDS: u64 = 600;
 const STEPS: usize = 600;
@@ -122,6 +122,13 @@ impl Dice {
                 millis: self.roll(9),
             },
             92 => Command::DeleteRecording,
+            93 => Command::Tell {
+                message: self.text(),
+            },
+            94 => Command::NoteDoor(DoorSet {
+                paused: self.chance(2),
+                ..DoorSet::default()
+            }),
             _ => Command::Tick,
         }
     }
@@ -282,7 +289,7 @@ fn random_commands_keep_the_invariants() {
         // A sim that never gets somewhere proves nothing about it. "full" and "not-oneself" have tests of their own.
         assert_eq!(
             seen.kinds.len(),
-            27,
+            29,
             "kinds of events seen: {:#?}",
             seen.kinds
         );

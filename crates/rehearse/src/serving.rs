@@ -32,7 +32,7 @@ impl Board {
     ) -> Serving {
         self.read += 1;
         if self.second != Some(second) {
-            let bytes = serving_json(door, keys, times);
+            let bytes = serving_json(door, keys, times, "");
             self.bytes += bytes.len() as u64;
             self.seen = serde_json::from_slice(&bytes).unwrap_or_default();
             self.second = Some(second);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use hustings_control::gate::Used;
+use hustings_control::gate::{Shut, Used};
 use hustings_evidence::row::What;
 
 use crate::crowd::{NONE, State};
@@ -189,10 +189,14 @@ impl World<'_> {
         let limit = self.reach.limits[space];
         let guarantee = self.night.spaces[space].guarantee;
         let id = self.node.doors[space].space().clone();
-        let settled = self
-            .node
-            .usher
-            .settle(&id, guarantee, limit, limit == Some(0));
+        // An operator who lets nobody in has paused the door: who was inside comes back.
+        let shut = if limit == Some(0) {
+            Shut::Paused
+        } else {
+            Shut::No
+        };
+        let limit = limit.filter(|limit| *limit > 0);
+        let settled = self.node.usher.settle(&id, guarantee, limit, shut);
         settled.map_err(|why| Broken::Setting(why.to_string()))
     }
 

@@ -1,5 +1,7 @@
 //! The shell of Hustings: everything that touches sockets, files, clocks and threads. It drives the pure planes.
 
+pub mod actions;
+pub mod alarms;
 pub mod api;
 pub mod archive;
 pub mod cli;
@@ -8,6 +10,7 @@ pub mod config;
 pub mod desk;
 pub mod edge;
 mod ending_signal;
+pub mod glance;
 pub mod house;
 pub mod ingest;
 pub mod live;

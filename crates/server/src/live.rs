@@ -222,6 +222,8 @@ pub struct SpaceHandle {
     pub music: AtomicBool,
     /// Times that the stage was started again after a failure.
     pub stage_restarts: AtomicU64,
+    /// The public's status page of this second; none for the moment before it is first made.
+    pub status: ArcSwapOption<Serving>,
 }
 
 impl SpaceHandle {
@@ -241,6 +243,7 @@ impl SpaceHandle {
             silent_since: AtomicU64::new(0),
             music: AtomicBool::new(false),
             stage_restarts: AtomicU64::new(0),
+            status: ArcSwapOption::empty(),
         }
     }
 }

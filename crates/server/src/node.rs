@@ -2,6 +2,7 @@
 
 mod chores;
 mod greeting;
+mod recorder;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,10 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use hustings_evidence::row::Happening;
 use hustings_media::fanout::CadenceBounds;
 use tokio::sync::watch;
 
+use crate::alarms::{Watched, Webhook};
 use crate::api::{self, App, auth};
 use crate::archive::Archive;
 use crate::clock::Clock;
@@ -24,7 +25,8 @@ use crate::ending_signal::EndingSignal;
 use crate::house::{HouseListener, TlsAcceptor, certificates};
 use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
-use crate::ops::flight::{self, Flight, FlightConfig, FlightThread, Line, Sources};
+use crate::ops::flight::{Flight, FlightThread, Line};
+use crate::pages::StatusThread;
 use crate::shield::Shield;
 use crate::stage::StageHost;
 use crate::store::{DataLock, Store};
@@ -90,6 +92,7 @@ pub struct Node {
     _shield: Shield,
     usher: UsherThread,
     flight: FlightThread,
+    _status: StatusThread,
     /// Begins the end of all event streams.
     ending: watch::Sender<bool>,
     stages: StageHost,
@@ -122,7 +125,7 @@ impl Node {
         let abuse = AbuseConfig::of(&config, &shield);
         let tls = config.tls_cert.clone().zip(config.tls_key.clone());
         let (edge, usher) = open_to_the_crowd(&config, &app, &abuse, tls.clone(), keeper)?;
-        let (flight, started) = record(&config, &app, line, &edge, &shield, &store)?;
+        let (flight, started) = recorder::record(&config, &app, line, &edge, &shield, &store)?;
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
         let rooms = rooms.layer(axum::Extension(shield.friends()));
         let tls = tls.map(certificates).transpose()?;
@@ -130,17 +133,19 @@ impl Node {
         let operations = ops::router(app.clone(), edge.meter(), shield.meter());
         let operator_listener =
             listen("operator", config.operator, None, operations, abuse).await?;
-        let chores = chores::begin(&app, &config, store);
+        let chores = chores::begin(&app, &config, edge.meter(), store);
         // The records take them now; the recorder has begun already.
         for happening in started {
             app.entrance.happened(happening);
         }
+        let status = StatusThread::of(&app)?;
         Ok(Self {
             app,
             config,
             edge,
             usher,
             flight,
+            _status: status,
             ending,
             _shield: shield,
             stages,
@@ -243,8 +248,11 @@ async fn build(config: &Serve, store: &Store, cadence: CadenceBounds) -> anyhow:
         .context("what rehearsals were ended cannot be read")?;
     let (ending, begun) = Ending::channel();
     let (flight, line) = Flight::line();
+    let webhook = Webhook::of(config, clock)?;
     let app = App {
         ending: begun,
+        watched: Watched::new(webhook),
+        config: Arc::new(config.clone()),
         desk,
         directory,
         archive,
@@ -295,35 +303,6 @@ fn open_to_the_crowd(
         keeper,
     );
     Ok((edge, usher.context("the usher's thread cannot be started")?))
-}
-
-/// The flight recorder, and what is to be said of this start.
-fn record(
-    config: &Serve,
-    app: &App,
-    line: Line,
-    edge: &Edge,
-    shield: &Shield,
-    store: &Store,
-) -> anyhow::Result<(FlightThread, Vec<Happening>)> {
-    let sources = Sources {
-        clock: app.clock,
-        entrance: Arc::clone(&app.entrance),
-        directory: Arc::clone(&app.directory),
-        edge: edge.meter(),
-        archive: app.archive.clone(),
-        shield: shield.meter(),
-        store: store.meter(),
-        desk: app.desk.meter(),
-        data: config.data.clone(),
-    };
-    let recorder = FlightConfig {
-        data: config.data.clone(),
-        keep_mib: config.flight_keep,
-        settings: flight::settings(config),
-    };
-    app.entrance.record_to(app.flight.clone());
-    FlightThread::start(&recorder, sources, &app.flight, line)
 }
 
 async fn listen(

@@ -393,7 +393,7 @@ fn a_storm_of_knocks_is_not_heard_inside() {
 fn steps(world: &World) -> Vec<(Step, Resource)> {
     let ladder = |event| match event {
         NodeEvent::Ladder(step) => Some((step.to, step.because)),
-        NodeEvent::Mode(_) | NodeEvent::Happening(_) => None,
+        _ => None,
     };
     world
         .entrance

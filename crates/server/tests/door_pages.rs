@@ -52,6 +52,8 @@ impl House {
         let wicket = Arc::new(Mutex::new(entrance.wicket().expect("a wicket")));
         let app = App {
             flight: hustings::ops::flight::Flight::default(),
+            watched: hustings::alarms::Watched::new(None),
+            config: Arc::new(hustings::config::Serve::usual()),
             entrance: Arc::clone(&entrance),
             wicket: Arc::clone(&wicket),
             ending: hustings::live::Ending::channel().1,

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use edge_world::{
     Client, PATIENCE, STUCK, World, eventually, fresh_rings, ogg_start, page, stream_start,
 };
+use hustings::clock::Clock;
+use hustings::ops::flight::Flight;
+use hustings::pages::StatusThread;
 use hustings_control::spaces::Phase;
 
 fn expect_pages<S: std::io::Read + std::io::Write>(
@@ -149,6 +152,9 @@ fn pipelined_requests_are_answered_in_order() {
 #[test]
 fn pages_that_hold_their_threads_hold_up_no_sound() {
     let mut world = World::plain(1);
+    let (directory, entrance) = (Arc::clone(&world.directory), Arc::clone(&world.entrance));
+    let _status = StatusThread::start(directory, entrance, Clock::start(), Flight::default())
+        .expect("a thread");
     world.push(10);
     let mut inside = world.connect();
     inside.get("/s/town-hall/live.ogg");
@@ -173,6 +179,26 @@ fn pages_that_hold_their_threads_hold_up_no_sound() {
     newcomer.get("/s/town-hall/live.ogg");
     newcomer.expect(&ogg_start());
     expect_pages(&mut newcomer, 0..15);
+    // The status page is made by a thread of its own and sent by the shard: it is there, and so is its short form.
+    let status = || {
+        let mut client = world.connect();
+        client.get("/s/town-hall/status");
+        client.rest()
+    };
+    let told = status();
+    assert!(told.starts_with("HTTP/1.1 200 OK\r\n"), "{told}");
+    assert!(
+        told.contains("Cache-Control: public, max-age=2\r\n"),
+        "{told}"
+    );
+    assert!(told.contains("It is live."), "{told}");
+    eventually(true, || status().contains(r#"<dd class="big">2</dd>"#));
+    let unknown = {
+        let mut client = world.connect();
+        client.get("/s/nowhere/status");
+        client.rest()
+    };
+    assert!(unknown.starts_with("HTTP/1.1 404 "), "{unknown}");
     let mut waiting = world.connect();
     waiting.get("/hello");
     state.1 = true;

@@ -51,6 +51,8 @@ impl House {
         let wicket = Arc::new(Mutex::new(entrance.wicket().unwrap()));
         let app = App {
             flight: hustings::ops::flight::Flight::default(),
+            watched: hustings::alarms::Watched::new(None),
+            config: Arc::new(hustings::config::Serve::usual()),
             entrance,
             wicket,
             ending: hustings::live::Ending::channel().1,

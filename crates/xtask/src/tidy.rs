@@ -24,7 +24,6 @@ const NAUGHTY: &[(&str, usize)] = &[
     ("crates/server/src/edge/crowd.rs", 391),
     ("crates/server/src/edge/socket.rs", 391),
     ("crates/server/src/ops/metrics/mod.rs", 401),
-    ("crates/server/src/usher/thread.rs", 355),
 ];
 /// Functions that are too long, with the length they may have. The numbers only go down.
 const NAUGHTY_FUNCTIONS: &[(&str, &str, usize)] = &[

@@ -33,6 +33,8 @@ pub(super) struct Booked {
     pub(super) guarantee: f64,
     /// Listeners at most, by the operator's wish.
     pub(super) limit: u32,
+    /// The same for those who were inside: a door that is shut has none for newcomers.
+    pub(super) limit_back: u32,
     keeper: Keeper,
     dealer: Dealer,
     caller: Caller,
@@ -76,6 +78,7 @@ impl Booked {
             door,
             guarantee,
             limit: u32::MAX,
+            limit_back: u32::MAX,
             keeper: Keeper::default(),
             dealer: Dealer::default(),
             caller: Caller::default(),

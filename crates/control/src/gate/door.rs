@@ -15,6 +15,7 @@ use super::line::{Line, LineSnapshot};
 use super::mode::Mode;
 use super::prefix::Caps;
 use super::puzzle::Cohort;
+use super::shut::Shut;
 use super::ticket::{DoorEpoch, SpaceTag};
 use super::verdict::Times;
 use crate::ids::SpaceId;
@@ -34,6 +35,9 @@ pub struct Door {
     pub(crate) taken: AtomicU32,
     /// Seats this space may hold by now: its guarantee or what it has, and its part of what is idle.
     pub(crate) allowed: AtomicU32,
+    /// The same for those who were inside, whom a door that is shut does not keep out.
+    pub(crate) allowed_back: AtomicU32,
+    pub(crate) shut: AtomicU8,
     pub(crate) lanes: [LaneCounts; LANES],
     /// How many more enter in calm before the usher's next tick.
     pub(crate) calm: AtomicU32,
@@ -108,6 +112,8 @@ impl Door {
             mode: AtomicU8::new(Mode::Calm as u8),
             taken: AtomicU32::new(0),
             allowed: AtomicU32::new(0),
+            allowed_back: AtomicU32::new(0),
+            shut: AtomicU8::new(Shut::No as u8),
             lanes: std::array::from_fn(|_| LaneCounts::default()),
             calm: AtomicU32::new(CALM_BURST_MIN),
             level: AtomicU32::new(1),
@@ -209,8 +215,17 @@ impl Door {
             .is_ok()
     }
 
-    pub(crate) fn take_seat(&self) -> bool {
-        let allowed = self.allowed.load(Relaxed);
+    /// Whether an operator keeps newcomers out.
+    pub fn shut(&self) -> Shut {
+        Shut::from_index(self.shut.load(Relaxed))
+    }
+
+    pub(crate) fn take_seat(&self, lane: Lane) -> bool {
+        let allowed = match lane {
+            Lane::Resume => &self.allowed_back,
+            _ => &self.allowed,
+        };
+        let allowed = allowed.load(Relaxed);
         self.taken
             .fetch_update(AcqRel, Relaxed, |taken| {
                 (taken < allowed).then(|| taken + 1)

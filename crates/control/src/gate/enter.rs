@@ -11,6 +11,7 @@ use super::mode::Mode;
 use super::pass::Pass;
 use super::prefix::Charge;
 use super::seats::{Claim, SeatId};
+use super::shut::Shut;
 use super::verdict::{Ask, Cause, Entry, Knock, Reason, Shows, Times, Verdict};
 
 impl Gate {
@@ -25,12 +26,16 @@ impl Gate {
     ) -> (Lane, Verdict) {
         let door = knock.door;
         let mode = door.mode().max(self.mode.mode());
-        let strict = mode > Mode::Calm;
+        let shut = door.shut();
+        let strict = mode > Mode::Calm || shut != Shut::No;
         // Those without script come back by as many as were inside.
         if strict && shown.right.is_none() && self.may_return(door, charge) {
             shown.right = Some(Right::RETURNS);
         }
         let lane = shown.right.map_or(Lane::Free, |right| right.lane);
+        if shut == Shut::Dropped && lane != Lane::Resume {
+            return (lane, Verdict::TurnAway(Reason::Closed));
+        }
         let cause = self.hindrance(knock, charge, &shown, mode, load, times);
         let may_prove = matches!(cause, Some(Cause::NoRight | Cause::NotYourTurn));
         if may_prove && knock.ask == Ask::Puzzle && mode == Mode::Storm {
@@ -183,7 +188,7 @@ impl Gate {
             (true, _) => Some(door.take_credit(lane).ok_or_else(unmet)?),
             (false, _) => None,
         };
-        let seated = door.take_seat();
+        let seated = door.take_seat(lane);
         if seated && self.lease() {
             return Ok(credit);
         }

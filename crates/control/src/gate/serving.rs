@@ -10,10 +10,11 @@ use super::verdict::Times;
 /// The bytes of `serving.json`; the shell makes them once a second and serves them to everyone (`Cache-Control: max-age=1`).
 ///
 /// `called` and `issued` count places; a waiter whose `position` is at most `called` knocks. `pace` is places a second, slow
-/// and quick, or null: then nobody knows how long it takes, and `draw_ms` says whether a draw is still to come. `seal` is
+/// and quick, or null: then nobody knows how long it takes, and `draw_ms` says whether a draw is still to come; `message`
+/// is what the operator tells those who wait (`message_json`, a JSON string), absent when that is empty. `seal` is
 /// for other nodes and caches of the same house: the first 16 bytes of the keyed BLAKE3 of everything before `,"seal"`, with
 /// the id of the key.
-pub fn serving_json(door: &Door, keys: &KeyRing, times: Times) -> Vec<u8> {
+pub fn serving_json(door: &Door, keys: &KeyRing, times: Times, message_json: &str) -> Vec<u8> {
     let (issued, called) = door.line();
     let place = door.line.called_place();
     let mut text = format!(
@@ -32,6 +33,9 @@ pub fn serving_json(door: &Door, keys: &KeyRing, times: Times) -> Vec<u8> {
     };
     if let Some(draw) = door.line.draws_in_ms(times.now) {
         let _ = write!(text, r#","draw_ms":{draw}"#);
+    }
+    if !message_json.is_empty() {
+        let _ = write!(text, r#","message":{message_json}"#);
     }
     let key = keys.sealing(times.wall);
     let seal = mac(&key.secret, text.as_bytes());

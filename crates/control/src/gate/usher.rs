@@ -14,6 +14,7 @@ use super::limits::{DOORS_MAX, PEAK_PERIOD_MS, QUIET_KEPT_MIN, QUIET_KEPT_PART, 
 use super::load::{Load, Resource};
 use super::mode::ModeEvent;
 use super::settings::{BadSettings, check_guarantee};
+use super::shut::Shut;
 use super::ticket::DoorEpoch;
 use super::verdict::Times;
 use crate::ids::SpaceId;
@@ -115,7 +116,7 @@ impl Usher {
     }
 
     /// What an operator wishes of one space: its guaranteed share (none: the node's), listeners at most (none: as many as
-    /// there are seats), and `paused`: nobody new enters, those inside stay.
+    /// there are seats), and whether it is shut: nobody new enters, those inside stay, and those who were inside come back.
     ///
     /// # Errors
     /// When the guarantee is no share; then nothing is changed. A space without a door is no error.
@@ -124,14 +125,20 @@ impl Usher {
         space: &SpaceId,
         guarantee: Option<f64>,
         limit: Option<u32>,
-        paused: bool,
+        shut: Shut,
     ) -> Result<(), BadSettings> {
         let guarantee = guarantee.unwrap_or(self.hall.settings.guarantee);
         check_guarantee(guarantee)?;
         let mut booked = self.doors.iter_mut().flatten();
         if let Some(booked) = booked.find(|booked| booked.door.space() == space) {
             booked.guarantee = guarantee;
-            booked.limit = if paused { 0 } else { limit.unwrap_or(u32::MAX) };
+            booked.limit_back = limit.unwrap_or(u32::MAX);
+            booked.limit = if shut == Shut::No {
+                booked.limit_back
+            } else {
+                0
+            };
+            booked.door.shut.store(shut as u8, Relaxed);
         }
         Ok(())
     }
@@ -215,11 +222,11 @@ impl Usher {
                 spare
             };
             let guaranteed = taken.saturating_add(booked.below(scale));
-            let allowed = guaranteed
-                .max(taken.saturating_add(part))
-                .min(capacity)
-                .min(booked.limit);
+            let all = guaranteed.max(taken.saturating_add(part)).min(capacity);
+            let allowed = all.min(booked.limit);
             booked.door.allowed.store(allowed, Relaxed);
+            let back = all.min(booked.limit_back);
+            booked.door.allowed_back.store(back, Relaxed);
             booked.seen.room = allowed.saturating_sub(taken).min(free);
         }
     }

@@ -112,7 +112,7 @@ pub struct Puzzle {
 /// Turned away. Each is counted by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The space is over, or was opened anew.
+    /// The space is over, was opened anew, or an operator has dropped its public door.
     Closed,
     Token(TokenFault),
     /// A right that was used and whose seat was left too long ago.

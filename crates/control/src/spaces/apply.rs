@@ -45,6 +45,7 @@ impl Space {
                 self.hold_music = *on;
                 self.hold_music_by_itself = *on && *by_itself;
             }
+            Event::Told { message } => self.message.clone_from(message),
             Event::HoldMusicSet { object } => self.hold_music_object.clone_from(object),
             Event::RecordingClosed { object, millis } => {
                 self.recording = Some(Recording {
@@ -191,6 +192,7 @@ impl Space {
         self.ended_at = Some(at);
         self.hold_music = false;
         self.hold_music_by_itself = false;
+        self.message.clear();
         self.hands.clear();
         for person in self.people.values_mut() {
             person.accepted = false;

@@ -17,6 +17,22 @@ pub enum Actor {
     Node,
 }
 
+/// How an operator has set a space's door.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DoorSet {
+    /// Share of the node's seats that it always gets, in thousandths; none: the node's setting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guaranteed_permille: Option<u32>,
+    /// Listeners at most; none: as many as there are seats.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+    /// Newcomers wait.
+    pub paused: bool,
+    /// Newcomers are turned away.
+    pub dropped: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Changes what is `Some`. `starts_at: Some(None)` takes the time off.
@@ -102,6 +118,12 @@ pub enum Command {
     HoldMusic {
         on: bool,
     },
+    /// What all who listen and wait are told; empty takes it away.
+    Tell {
+        message: String,
+    },
+    /// An operator has set the door, by the shell: kept for the audit trail.
+    NoteDoor(DoorSet),
     /// Another hold music file (its key in the archive), or the bundled loop.
     SetHoldMusic {
         object: Option<String>,

@@ -1,13 +1,15 @@
 //! What would come of a command: the space's own doings here, those of its people in `people`.
 
-use super::command::{Actor, Command};
+use super::command::{Actor, Command, DoorSet};
 use super::event::Event;
 use super::refusal::Refusal;
 use super::role::Role;
 use super::space::{Phase, Space};
 use super::text;
 use crate::ids::UnixMillis;
-use crate::limits::{DESCRIPTION_CHARS_MAX, OBJECT_CHARS_MAX, REASON_CHARS_MAX, TITLE_CHARS_MAX};
+use crate::limits::{
+    DESCRIPTION_CHARS_MAX, MESSAGE_CHARS_MAX, OBJECT_CHARS_MAX, REASON_CHARS_MAX, TITLE_CHARS_MAX,
+};
 
 pub(super) type Decision = Result<Vec<Event>, Refusal>;
 
@@ -55,6 +57,8 @@ impl Space {
             }
             Command::HoldMusic { on } => self.switch_hold_music(by, on),
             Command::SetHoldMusic { object } => self.choose_hold_music(by, object),
+            Command::Tell { message } => self.tell(by, &message),
+            Command::NoteDoor(set) => self.note_door(by, set),
             Command::RecordingClosed { object, millis } => {
                 self.close_recording(by, &object, millis)
             }
@@ -163,6 +167,20 @@ impl Space {
             "this is the hold music already",
         )?;
         Ok(vec![Event::HoldMusicSet { object }])
+    }
+
+    fn tell(&self, by: Actor, message: &str) -> Decision {
+        self.needs_host(by)?;
+        self.needs_going()?;
+        let message = text::line(message, "the message", MESSAGE_CHARS_MAX)?;
+        changes(self.message != message, "this is told already")?;
+        Ok(vec![Event::Told { message }])
+    }
+
+    fn note_door(&self, by: Actor, set: DoorSet) -> Decision {
+        needs_node(by)?;
+        self.needs_going()?;
+        Ok(vec![Event::DoorSet(set)])
     }
 
     fn close_recording(&self, by: Actor, object: &str, millis: u64) -> Decision {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Actor;
+use super::command::{Actor, DoorSet};
 use super::role::Role;
 use crate::ids::{InviteId, PersonId, SpaceId, UnixMillis};
 
@@ -108,6 +108,10 @@ pub enum Event {
         on: bool,
         by_itself: bool,
     },
+    Told {
+        message: String,
+    },
+    DoorSet(DoorSet),
     HoldMusicSet {
         object: Option<String>,
     },

@@ -14,7 +14,7 @@ mod schedule;
 pub mod space;
 mod text;
 
-pub use command::{Actor, Command};
+pub use command::{Actor, Command, DoorSet};
 pub use event::{Event, Recorded};
 pub use refusal::{Fault, Refusal};
 pub use role::Role;

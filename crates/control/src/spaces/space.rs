@@ -82,6 +82,8 @@ pub struct Space {
     /// The music came because the live stage was empty; it goes when somebody takes a seat.
     pub hold_music_by_itself: bool,
     pub hold_music_object: Option<String>,
+    /// What the operator tells all who listen and wait; empty when nothing.
+    pub message: String,
     pub people: BTreeMap<PersonId, Person>,
     /// Raised hands, by person; the longest wait first when sorted by `since`.
     pub hands: BTreeMap<PersonId, Hand>,
@@ -194,6 +196,7 @@ impl Space {
             hold_music: false,
             hold_music_by_itself: false,
             hold_music_object: None,
+            message: String::new(),
             people: BTreeMap::new(),
             hands: BTreeMap::new(),
             invites: BTreeMap::new(),

@@ -2,8 +2,6 @@
 
 use axum::Json;
 use axum::http::StatusCode;
-use hustings_evidence::row::{Happening, What, Who};
-use hustings_media::fanout::{Cadence, CadenceBounds};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -11,7 +9,7 @@ use super::claims::TokenRole;
 use super::door::In;
 use super::problem::{Answer, Problem};
 use super::who::OnNode;
-use crate::ops::flight::happening;
+use crate::actions;
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct SetCadence {
@@ -42,32 +40,7 @@ pub(super) async fn get(who: OnNode) -> Answer<Json<CadenceView>> {
     responses((status = 200, body = CadenceView), (status = "4XX", body = Problem)))]
 pub(super) async fn put(who: OnNode, In(set): In<SetCadence>) -> Answer<Json<CadenceView>> {
     needs_operator(&who)?;
-    let Some(bounds) = CadenceBounds::new(set.min_ms, set.max_ms) else {
-        return Err(Problem::caller(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "cadence-out-of-bounds",
-            format!(
-                "The cadence may move between {} and {} ms, and min_ms is at most max_ms.",
-                Cadence::MS_MIN,
-                Cadence::MS_MAX
-            ),
-        ));
-    };
-    let before = who.app.directory.pace.bounds();
-    who.app.directory.pace.set_bounds(bounds);
-    let range = |bounds: CadenceBounds| format!("{}-{}", bounds.min_ms(), bounds.max_ms());
-    who.app.entrance.happened(Happening {
-        what: What::CadenceChanged,
-        who: Who::Operator,
-        before: range(before).as_str().into(),
-        after: range(bounds).as_str().into(),
-        ..happening(&who.app.clock)
-    });
-    tracing::info!(
-        set.min_ms,
-        set.max_ms,
-        "the bounds of the cadence were moved"
-    );
+    actions::set_cadence(&who.app, set.min_ms, set.max_ms)?;
     Ok(Json(view(&who)))
 }
 

@@ -30,8 +30,10 @@ use std::sync::{Arc, Mutex};
 
 pub use invites::link as invite_link;
 
+use crate::alarms::Watched;
 use crate::archive::Archive;
 use crate::clock::Clock;
+use crate::config::Serve;
 use crate::desk::Desk;
 use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
@@ -52,6 +54,10 @@ pub struct App {
     pub wicket: Arc<Mutex<Wicket>>,
     /// What happens goes there, and the heads that it publishes are read there.
     pub flight: Flight,
+    /// Alarms that are up, and what the board draws.
+    pub watched: Arc<Watched>,
+    /// What the node was started with.
+    pub config: Arc<Serve>,
     /// Event streams end when this begins.
     pub ending: Ending,
     /// Without a trailing slash, such as http://127.0.0.1:8080 .

@@ -22,6 +22,7 @@ use super::knock::{client, over};
 use super::problem::{Answer, Problem};
 use super::reactions::prefix;
 use super::who::InSpace;
+use crate::actions;
 use crate::live::SpaceHandle;
 use crate::usher::{DoorWish, INVITED_LIFE_MS};
 
@@ -42,9 +43,12 @@ pub(super) struct SetDoor {
     guaranteed: Option<f64>,
     /// Listeners at most; null: as many as there are seats.
     limit: Option<u32>,
-    /// Nobody new comes in; those inside stay.
+    /// Nobody new comes in: newcomers wait. Those inside stay, and come back after a lost connection.
     #[serde(default)]
     paused: bool,
+    /// There is no public door: newcomers are turned away. Those inside stay, and come back after a lost connection.
+    #[serde(default)]
+    dropped: bool,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -52,6 +56,7 @@ pub(super) struct DoorView {
     guaranteed: Option<f64>,
     limit: Option<u32>,
     paused: bool,
+    dropped: bool,
     /// `calm`, `busy` or `storm`.
     mode: &'static str,
     /// Listeners inside, seats held for tickets included; and by the lane they came by.
@@ -102,15 +107,11 @@ pub(super) async fn put(at: InSpace, In(set): In<SetDoor>) -> Answer<Json<DoorVi
         guaranteed: set.guaranteed,
         limit: set.limit,
         paused: set.paused,
+        dropped: set.dropped,
     };
-    let before = at.app.entrance.wish(&at.space.id);
-    at.app.entrance.set_wish(&at.space.id, wish);
-    at.app.entrance.wished(&at.space.id, &before, &wish);
-    at.app.entrance.look();
-    if !at.app.entrance.keep_now().await {
-        return Err(Problem::busy(
-            "the door is set, but that could not be written: a restart would forget it",
-        ));
+    match actions::set_door(&at.app, &at.space, wish).await {
+        Err(problem) if problem.code() == "no-change" => {}
+        done => done?,
     }
     view(&at.app, &at.space).await.map(Json)
 }
@@ -123,6 +124,7 @@ async fn view(app: &App, space: &SpaceHandle) -> Answer<DoorView> {
         guaranteed: wish.guaranteed,
         limit: wish.limit,
         paused: wish.paused,
+        dropped: wish.dropped,
         mode: door.mode().name(),
         inside: door.inside(),
         resume: door.inside_by_lane(Lane::Resume),

@@ -173,6 +173,8 @@ mod tests {
         ("uplink", "\"2.5G\""),
         ("space_share", "0.25"),
         ("core_share", "0.5"),
+        ("alarm_webhook", "\"https://example.org/hook\""),
+        ("alarm_webhook_ca", "\"trusted.pem\""),
         ("demo", "true"),
     ];
 

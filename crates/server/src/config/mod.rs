@@ -136,12 +136,23 @@ pub struct Serve {
     /// MiB that the flight recorder's rows take; the oldest go, and the chain says so.
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(KEEP_MIB_MIN..=KEEP_MIB_MAX), default_value_t = KEEP_MIB_DEFAULT)]
     pub flight_keep: u64,
+    /// URL that each alarm is sent to by POST, signed with the secret in `webhook-secret` under the data folder.
+    #[arg(long, value_name = "URL")]
+    pub alarm_webhook: Option<hyper::Uri>,
+    /// PEM certificates to trust for an https:// webhook. Default: the system's.
+    #[arg(long, value_name = "FILE", requires = "alarm_webhook")]
+    pub alarm_webhook_ca: Option<PathBuf>,
     /// Opens the space `demo`, live, in which two synthetic speakers talk.
     #[arg(long)]
     pub demo: bool,
 }
 
 impl Serve {
+    /// What holds when nothing is said.
+    pub fn usual() -> Self {
+        <Hustings as clap::Parser>::parse_from(["hustings"]).serve
+    }
+
     /// What the gate goes by.
     pub fn gate_settings(&self, shards: usize) -> gate::Settings {
         gate::Settings {

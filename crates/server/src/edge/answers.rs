@@ -162,6 +162,13 @@ answer!(
     "There is no such space.\n"
 );
 answer!(
+    NOT_YET,
+    "503 Service Unavailable",
+    "Retry-After: 1\r\n",
+    39,
+    "This space is new; it is told shortly.\n"
+);
+answer!(
     METHOD,
     "405 Method Not Allowed",
     "Allow: GET, HEAD\r\n",

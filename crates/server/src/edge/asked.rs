@@ -166,9 +166,18 @@ pub(super) struct KnockRequest {
     pub(super) permit: Option<Box<[u8]>>,
 }
 
-/// `GET /s/{id}/serving.json`.
+/// An answer that is ready for everybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ready {
+    /// `GET /s/{id}/serving.json`.
+    Line,
+    /// `GET /s/{id}/status`.
+    Status,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ServingRequest {
+    pub(super) ready: Ready,
     pub(super) space: Option<SpaceId>,
     /// What the client has already.
     pub(super) etag: Option<u64>,
@@ -195,11 +204,8 @@ impl Asked {
             return Self::Sound(sound);
         }
         match (method, of_space(target)) {
-            ("GET", Some((space, "serving.json", _))) => Self::Serving(ServingRequest {
-                space: SpaceId::parse(space).ok(),
-                etag: line("if-none-match").and_then(etag_of),
-                permit: permit(line),
-            }),
+            ("GET", Some((space, "serving.json", _))) => Self::serving(Ready::Line, space, line),
+            ("GET", Some((space, "status", _))) => Self::serving(Ready::Status, space, line),
             ("POST", Some((space, "knock", _))) => match plain_length(line) {
                 Some(length) => Self::Knock(KnockRequest {
                     space: SpaceId::parse(space).ok(),
@@ -211,6 +217,15 @@ impl Asked {
             },
             _ => Self::Page,
         }
+    }
+
+    fn serving<'a>(ready: Ready, space: &str, line: impl Fn(&str) -> Option<&'a [u8]>) -> Self {
+        Self::Serving(ServingRequest {
+            ready,
+            space: SpaceId::parse(space).ok(),
+            etag: line("if-none-match").and_then(etag_of),
+            permit: permit(line),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use hustings_control::gate::{Ask, Pass, Shows, Verdict};
 
 use super::answers::{self, Answer, Told};
-use super::asked::{KnockRequest, ServingRequest, SoundRequest};
+use super::asked::{KnockRequest, Ready, ServingRequest, SoundRequest};
 use super::shard_loop::Local;
 use crate::live::SpaceHandle;
 use crate::rehearsal::{Mark, Running};
@@ -118,7 +118,7 @@ pub(super) fn knock(
     answered.is_err().then_some(answers::BAD_KNOCK)
 }
 
-/// `serving.json` as the usher made it last, or what is said instead.
+/// `serving.json` as the usher made it last, the status page as its own thread did, or what is said instead.
 pub(super) fn serving(local: &Local, request: &ServingRequest) -> Result<Arc<Serving>, Answer> {
     rehearsed(local, request.permit.as_deref(), Mark::Page)?;
     let handle = request
@@ -129,7 +129,10 @@ pub(super) fn serving(local: &Local, request: &ServingRequest) -> Result<Arc<Ser
         return Err(answers::UNKNOWN);
     };
     handle.counts.polls.fetch_add(1, Relaxed);
-    let serving = handle.serving.load_full().ok_or(answers::ENDED)?;
+    let serving = match request.ready {
+        Ready::Line => handle.serving.load_full().ok_or(answers::ENDED)?,
+        Ready::Status => handle.status.load_full().ok_or(answers::NOT_YET)?,
+    };
     if request.etag == Some(serving.etag) {
         return Err(answers::NOT_MODIFIED);
     }

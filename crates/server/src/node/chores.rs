@@ -8,9 +8,11 @@ use hustings_evidence::row::{Happening, What, Who};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+use crate::alarms;
 use crate::api::App;
 use crate::config::Serve;
 use crate::desk::Notice;
+use crate::edge::EdgeMeter;
 use crate::ops::log::{self, SUMMARY_EVERY};
 use crate::store::{Store, StoreError};
 use crate::usher::NodeEvent;
@@ -18,7 +20,15 @@ use crate::usher::NodeEvent;
 /// Between looks for recordings that are older than `--keep-recordings`.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3_600);
 
-pub(super) fn begin(app: &App, config: &Serve, store: Store) -> tokio::task::JoinSet<()> {
+/// Events of earlier runs that the board shows.
+const EVENTS_RECALLED: u32 = 64;
+
+pub(super) fn begin(
+    app: &App,
+    config: &Serve,
+    edge: EdgeMeter,
+    store: Store,
+) -> tokio::task::JoinSet<()> {
     let mut chores = tokio::task::JoinSet::new();
     if config.demo {
         chores.spawn(crate::stage::demo::run_demo(
@@ -33,7 +43,16 @@ pub(super) fn begin(app: &App, config: &Serve, store: Store) -> tokio::task::Joi
     chores.spawn(open_doors(app.clone()));
     chores.spawn(record_spaces(app.clone()));
     chores.spawn(tell_left_out());
-    chores.spawn(store_events(app.entrance.store_events(), store));
+    let watched = Arc::clone(&app.watched);
+    if let Some(webhook) = watched.webhook.clone() {
+        chores.spawn(alarms::watch::tell_heads(app.clone(), webhook));
+    }
+    chores.spawn(alarms::watch::run(app.clone(), edge, watched));
+    chores.spawn(store_events(
+        app.clone(),
+        app.entrance.store_events(),
+        store,
+    ));
     chores
 }
 
@@ -106,7 +125,12 @@ async fn tell_left_out() {
     }
 }
 
-async fn store_events(mut events: mpsc::Receiver<NodeEvent>, store: Store) {
+/// What earlier runs have stored is shown again; then this run's events are stored.
+async fn store_events(app: App, mut events: mpsc::Receiver<NodeEvent>, store: Store) {
+    match store.node_events(EVENTS_RECALLED).await {
+        Ok(stored) => app.entrance.recall(&stored),
+        Err(error) => tracing::warn!(%error, "what happened before cannot be read"),
+    }
     while let Some(event) = events.recv().await {
         let stored = match serde_json::to_string(&event) {
             Ok(body) => store.note_node_event(&body).await,

@@ -6,6 +6,7 @@ use hustings_control::numbers::Number;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::assets;
+use crate::usher::Serving;
 
 /// A page, before its frame is put round it.
 pub(super) struct Page<'a> {
@@ -65,12 +66,45 @@ pub(super) struct Serve<'a> {
 pub(super) const CROWD_CACHE: &str = "public, max-age=2";
 pub(super) const OWN: &str = "private, no-store";
 
-pub(super) fn respond(page: Page<'_>, serve: &Serve<'_>) -> Response {
-    let policy = format!(
-        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: mediastream:; connect-src 'self' {}; \
-         base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        serve.connect
+fn policy(connect: &str) -> String {
+    format!(
+        "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self'; media-src 'self' blob: mediastream:; connect-src 'self' {connect}; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+}
+
+/// The page as an answer that is sent without being made again.
+pub(super) fn prepared(page: Page<'_>, cache: &str) -> Serving {
+    let lines = format!(
+        "Content-Type: text/html; charset=utf-8\r\nCache-Control: {cache}\r\nContent-Security-Policy: {}\r\nReferrer-Policy: no-referrer\r\n",
+        policy("")
     );
+    Serving::new(framed(page).into_string().into_bytes(), &lines)
+}
+
+/// The same on a connection that HTTP reads already.
+pub(super) fn send_prepared(
+    told: &Serving,
+    etag: String,
+    cache: &'static str,
+    known: bool,
+) -> Response {
+    let headers = [
+        (header::CACHE_CONTROL, cache.to_owned()),
+        (header::ETAG, etag),
+        (header::CONTENT_SECURITY_POLICY, policy("")),
+        (header::REFERRER_POLICY, "no-referrer".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    if known {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, "text/html; charset=utf-8")];
+    (headers, kind, told.body.clone()).into_response()
+}
+
+pub(super) fn respond(page: Page<'_>, serve: &Serve<'_>) -> Response {
+    let policy = policy(serve.connect);
     let headers = [
         (
             header::CONTENT_TYPE,

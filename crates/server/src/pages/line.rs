@@ -189,6 +189,7 @@ fn show(
                     h1 { (heading) }
                     p class="stand" { @if again.is_some() { "More people want to hear " cite { (space.title) } " than this server carries at once." } @else { (space.title) } }
                 }
+                @if !space.message.is_empty() { p id="message" { b { "From the operator. " } bdi { (space.message) } } }
                 (body(&space, state, again.as_ref()))
             }
         } },

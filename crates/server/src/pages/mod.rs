@@ -11,6 +11,7 @@ mod range;
 mod rehearsal;
 mod replay;
 mod space;
+mod status;
 mod studio;
 mod words;
 
@@ -20,9 +21,10 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+pub use self::status::StatusThread;
 use crate::api::{App, knock, reactions, seats};
 
-/// `/`, `/s/{id}`, `/s/{id}/state.json`, `/s/{id}/events`, `/s/{id}/reactions`, `/s/{id}/knock`, `/s/{id}/serving.json`, `/s/{id}/line`, `/s/{id}/replay…`, `/s/{id}/event.ics`, `/assets/…` of the public listener.
+/// `/`, `/s/{id}`, `/s/{id}/state.json`, `/s/{id}/events`, `/s/{id}/reactions`, `/s/{id}/knock`, `/s/{id}/serving.json`, `/s/{id}/line`, `/s/{id}/status`, `/s/{id}/replay…`, `/s/{id}/event.ics`, `/assets/…` of the public listener.
 pub fn public_router(app: App) -> Router {
     Router::new()
         .route("/", get(home::page))
@@ -37,6 +39,7 @@ pub fn public_router(app: App) -> Router {
         .route("/s/{id}/serving.json", get(knock::serving))
         .route("/s/{id}/rsvp", post(seats::rsvp).layer(seats::rsvps()))
         .route("/s/{id}/line", get(line::page))
+        .route("/s/{id}/status", get(status::page))
         .route("/s/{id}/replay", get(replay::page))
         .route("/s/{id}/replay.ogg", get(replay::file))
         .route("/s/{id}/event.ics", get(calendar::event))

@@ -92,6 +92,11 @@ pub(super) fn rail(space: &Space, now: UnixMillis) -> Markup {
     }
 }
 
+/// What the operator tells everybody, for those without script; the script shows it in its banner.
+pub(super) fn message(space: &Space) -> Markup {
+    html! { @if !space.message.is_empty() { noscript { p class="stand" { b { "From the operator. " } bdi { (space.message) } } } } }
+}
+
 /// The link that works without script; the script turns it into a button.
 pub(super) fn listen(space: &Space, name: &str, small: Markup) -> Markup {
     html! {

@@ -57,7 +57,7 @@ pub(super) async fn show(app: &App, handle: &SpaceHandle) -> Response {
     };
     let main = html! {
         div class="wrap" id="view" data-phase=(shown) data-starts=[space.starts_at.map(|t| t.0)] data-ended=[space.ended_at.map(|t| t.0)]
-            data-record=(space.record) { (parts::rail(&space, now)) (main) }
+            data-record=(space.record) { (parts::rail(&space, now)) (parts::message(&space)) (main) }
     };
     let page = Page {
         title: title(&space, now),

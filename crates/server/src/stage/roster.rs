@@ -47,6 +47,9 @@ pub(super) struct Roster {
     replay: bool,
     replay_ms: u64,
     cancel_reason: String,
+    /// What the operator tells everybody; absent when nothing, for the roster travels in everybody's sound.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    message: String,
     /// Names this seating: levels that travel by themselves count for the roster with the same tag.
     tag: u8,
     /// Presses of the last 10 s; absent when nobody pressed, for the roster travels in everybody's sound.
@@ -113,6 +116,7 @@ impl Roster {
             replay: replay.is_some(),
             replay_ms: replay.map_or(0, |recording| recording.millis),
             cancel_reason: space.cancel_reason.clone(),
+            message: space.message.clone(),
             reactions: reactions(live.reactions),
         }
     }

@@ -6,6 +6,7 @@ use hustings_evidence::row::{Happening, Text, What, Who};
 use tokio::sync::mpsc;
 
 use super::{DoorWish, Entrance, NodeEvent, limits, lock};
+use crate::alarms::{Change, Kind};
 use crate::ops::flight::{self, Flight};
 
 impl Entrance {
@@ -26,21 +27,14 @@ impl Entrance {
         self.note(NodeEvent::Happening(happening));
     }
 
-    pub(super) fn note(&self, event: NodeEvent) {
-        match &event {
-            NodeEvent::Happening(happening) => tracing::info!(
-                what = ?happening.what, name = happening.name.as_str(), before = happening.before.as_str(),
-                after = happening.after.as_str(), space = happening.space.as_ref().map(SpaceId::as_str), "this happened"
-            ),
-            NodeEvent::Ladder(step) => tracing::info!(
-                from = ?step.from, to = ?step.to, because = ?step.because, permille = step.permille, "the ladder moved a step"
-            ),
-            NodeEvent::Mode(mode) => tracing::info!(
-                of = ?mode.of, from = mode.from.name(), to = mode.to.name(), because = ?mode.because, "the door's mode changed"
-            ),
-        }
+    pub(crate) fn note(&self, event: NodeEvent) {
+        event.log();
         if let Some(flight) = lock(&self.flight).as_ref() {
-            flight.note(event.happening(self.clock.now().0 / 1_000));
+            let happening = event.happening(self.clock.now().0 / 1_000);
+            // Of actions and alarms those are recorded where they happen that have a name of their own there.
+            if event.is_recorded_here(&happening) {
+                flight.note(happening);
+            }
         }
         if let Some(store) = lock(&self.to_store).as_ref()
             && store.try_send(event.clone()).is_err()
@@ -89,6 +83,14 @@ impl Entrance {
 }
 
 impl NodeEvent {
+    pub(super) fn is_recorded_here(&self, happening: &Happening) -> bool {
+        match self {
+            Self::Action(done) => ["drop", "restore", "tell"].contains(&done.does.as_str()),
+            Self::Alarm(_) => happening.what != What::default(),
+            Self::Ladder(_) | Self::Mode(_) | Self::Happening(_) => true,
+        }
+    }
+
     /// `up_ms`: milliseconds since the node's start.
     pub(super) fn happening(&self, up_ms: u64) -> Happening {
         match self {
@@ -117,7 +119,40 @@ impl NodeEvent {
                 ..Happening::default()
             },
             Self::Happening(happening) => happening.clone(),
+            Self::Action(done) => Happening {
+                at: done.at,
+                up_ms,
+                what: What::OperatorActed,
+                who: Who::Operator,
+                space: done.space.clone(),
+                name: done.does.as_str().into(),
+                ..Happening::default()
+            },
+            Self::Alarm(change) => alarm(change, up_ms),
         }
+    }
+}
+
+/// Of those that have a name of their own; the others stand in the rows.
+fn alarm(change: &Change, up_ms: u64) -> Happening {
+    let what = match (change.alarm.alarm, change.raised) {
+        (Kind::DeadAir, true) => What::DeadAir,
+        (Kind::DeadAir, false) => What::DeadAirOver,
+        (Kind::Disk, true) => What::DiskFull,
+        (Kind::Disk, false) => What::DiskBack,
+        (Kind::Dependency, true) => What::DatabaseGone,
+        (Kind::Dependency, false) => What::DatabaseBack,
+        (Kind::Certificate, true) => What::CertificateExpires,
+        _ => What::default(),
+    };
+    Happening {
+        at: change.at,
+        up_ms,
+        what,
+        who: Who::Node,
+        space: change.alarm.space.clone(),
+        name: change.alarm.alarm.name().into(),
+        ..Happening::default()
     }
 }
 

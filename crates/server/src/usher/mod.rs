@@ -11,6 +11,7 @@ mod limits;
 mod measure;
 mod secret;
 mod thread;
+mod told;
 mod wicket;
 mod words;
 
@@ -23,11 +24,9 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use hustings_control::gate::spread::Spread;
 use hustings_control::gate::{
-    Door, DoorEpoch, Hall, KeyRing, LadderEvent, Load, Mode, ModeEvent, Resource, Settings, Step,
-    Tally, Used,
+    Door, DoorEpoch, Hall, KeyRing, Load, Mode, Settings, Step, Tally, Used,
 };
 use hustings_control::ids::SpaceId;
-use hustings_evidence::row::Happening;
 use tokio::sync::mpsc;
 
 use self::handle::UsherHandle;
@@ -35,6 +34,7 @@ pub use self::keep::Keeper;
 pub(crate) use self::limits::{INVITED_LIFE_MS, REACTIONS_KEPT};
 pub use self::measure::{Measure, Rate, measure};
 pub use self::thread::UsherThread;
+pub use self::told::{DoorWish, NodeEvent, Serving, Standing};
 pub use self::wicket::Wicket;
 pub(crate) use self::wicket::times;
 pub(crate) use self::words::{answer_knock, mark_of};
@@ -42,47 +42,6 @@ use crate::clock::Clock;
 use crate::ops::flight::Flight;
 
 type SharedKeys = Arc<KeyRing>;
-
-/// What a node or a space did at its door: stored, shown, and named in the report.
-#[derive(Clone, Debug, serde::Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum NodeEvent {
-    Ladder(LadderEvent),
-    Mode(ModeEvent),
-    /// A start, a change of the configuration, an operator's action.
-    Happening(Happening),
-}
-
-/// What an operator says about one space's door.
-#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DoorWish {
-    /// Share of the node's seats that this space always gets; none: the node's setting.
-    pub guaranteed: Option<f64>,
-    /// Listeners at most; none: as many as there are seats.
-    pub limit: Option<u32>,
-    /// Nobody new comes in; those inside stay.
-    pub paused: bool,
-}
-
-/// `serving.json` as it is sent, made once a second.
-pub struct Serving {
-    pub body: Bytes,
-    /// 16 hex digits, without quotes.
-    pub etag: u64,
-    /// Response head and body, for the hot path.
-    pub whole: Bytes,
-}
-
-/// What the usher has told last.
-#[derive(Clone, Copy, Debug)]
-pub struct Standing {
-    pub capacity: u32,
-    pub out: u32,
-    pub short: Resource,
-    pub step: Step,
-    pub load: Load,
-}
 
 /// What all threads of a node share of its door.
 pub struct Entrance {
@@ -262,6 +221,19 @@ impl Entrance {
     /// What gates have counted since the last call, by space. Whatever is not taken stays in one sum for each space.
     pub(crate) fn take_counted(&self) -> HashMap<SpaceId, (Tally, Spread)> {
         std::mem::take(&mut lock(&self.book).fresh)
+    }
+
+    /// What earlier runs have stored, before anything happens in this one.
+    pub(crate) fn recall(&self, stored: &[String]) {
+        let known = stored
+            .iter()
+            .filter_map(|body| serde_json::from_str(body).ok());
+        let mut events = lock(&self.events);
+        let newer = std::mem::take(&mut *events);
+        events.extend(known);
+        events.extend(newer);
+        let over = events.len().saturating_sub(limits::EVENTS_SHOWN);
+        events.drain(..over);
     }
 
     fn count(&self, space: &SpaceId, tally: &Tally, spread: &Spread) {

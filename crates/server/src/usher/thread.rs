@@ -2,7 +2,6 @@
 //! spaces. A thread and not a task, for it must not wait behind the house's or the pages' work.
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::sync::atomic::{
     AtomicBool,
     Ordering::{Acquire, Release},
@@ -12,9 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use bytes::Bytes;
 use hustings_control::gate::limits::DRAW_MS_MAX;
-use hustings_control::gate::{Door, DoorEpoch, LadderEvent, Resource, Times, Usher, serving_json};
+use hustings_control::gate::{
+    Door, DoorEpoch, LadderEvent, Resource, Shut, Times, Usher, serving_json,
+};
 use hustings_control::ids::SpaceId;
 use hustings_control::spaces::Phase;
 
@@ -126,7 +126,7 @@ struct Opened {
     handle: Arc<SpaceHandle>,
     door: Arc<Door>,
     /// What the usher was told last.
-    told: (Option<f64>, Option<u32>, bool),
+    told: (Option<f64>, Option<u32>, Shut),
     /// Its doors have not been opened yet: who comes in the moment in which they are takes part in a draw.
     posted: bool,
 }
@@ -262,7 +262,7 @@ impl Booth {
             door.draw_at(times.now.plus_millis(DRAW_MS_MAX));
         }
         self.kept.restore_door(&door, &self.clock);
-        let told = (Some(0.0), None, false);
+        let told = (Some(0.0), None, Shut::No);
         let opened = Opened {
             handle: Arc::clone(handle),
             door,
@@ -271,7 +271,7 @@ impl Booth {
         };
         handle
             .serving
-            .store(Some(Arc::new(self.serving(&opened.door, times))));
+            .store(Some(Arc::new(self.serving(&opened, times))));
         handle.door.store(Some(Arc::clone(&opened.door)));
         self.open.insert(handle.id.clone(), opened);
         true
@@ -298,30 +298,22 @@ impl Booth {
 
     fn serve(&self, times: Times) {
         for opened in self.open.values() {
-            let serving = self.serving(&opened.door, times);
+            let serving = self.serving(opened, times);
             opened.handle.serving.store(Some(Arc::new(serving)));
         }
     }
 
-    fn serving(&self, door: &Door, times: Times) -> Serving {
-        let body = serving_json(door, &self.entrance.keys(), times);
-        let hash = blake3::hash(&body);
-        let mut etag = [0; 8];
-        etag.copy_from_slice(&hash.as_bytes()[..8]);
-        let etag = u64::from_be_bytes(etag);
-        let mut whole = Vec::with_capacity(body.len() + 320);
-        // Writing to a Vec does not fail.
-        let _ = write!(
-            whole,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nCache-Control: public, max-age=1\r\nETag: \"{etag:016x}\"\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n\r\n",
-            body.len()
-        );
-        whole.extend_from_slice(&body);
-        Serving {
-            body: Bytes::from(body),
-            etag,
-            whole: Bytes::from(whole),
-        }
+    fn serving(&self, opened: &Opened, times: Times) -> Serving {
+        let space = opened.handle.snapshot.load();
+        let message = match space.message.as_str() {
+            "" => String::new(),
+            message => serde_json::Value::from(message).to_string(),
+        };
+        let body = serving_json(&opened.door, &self.entrance.keys(), times, &message);
+        Serving::new(
+            body,
+            "Content-Type: application/json\r\nCache-Control: public, max-age=1\r\n",
+        )
     }
 }
 
@@ -343,12 +335,12 @@ impl Opened {
         let wish = entrance.wish(&self.handle.id);
         let open = self.handle.snapshot.load().phase != Phase::Posted;
         let guarantee = if open { wish.guaranteed } else { Some(0.0) };
-        let now = (guarantee, wish.limit, wish.paused);
+        let now = (guarantee, wish.limit, wish.shut());
         if now == self.told {
             return;
         }
         self.told = now;
-        if let Err(error) = usher.settle(&self.handle.id, guarantee, wish.limit, wish.paused) {
+        if let Err(error) = usher.settle(&self.handle.id, guarantee, wish.limit, wish.shut()) {
             tracing::error!(space = %self.handle.id, %error, "what was wished of this door makes no sense");
         }
     }

@@ -42,6 +42,47 @@ async fn an_operator_sets_a_door_and_a_restart_keeps_it() {
 }
 
 #[tokio::test]
+async fn what_an_operator_does_to_a_door_is_in_both_records_with_what_undoes_it() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::start(data.path()).await;
+    node.space("evening").await;
+    let at = "/api/v1/spaces/evening/door";
+    let set = json!({ "dropped": true });
+    let answer = node.operate(Method::PUT, at, set.clone()).await;
+    assert_eq!(
+        (answer.status, &answer.body["dropped"]),
+        (200, &json!(true))
+    );
+    // The same again is no error, and no second entry.
+    assert_eq!(node.operate(Method::PUT, at, set).await.status, 200);
+    let log = node
+        .operate(Method::GET, "/api/v1/spaces/evening/log", Value::Null)
+        .await;
+    let events = log.body["events"].as_array().unwrap();
+    let of_door: Vec<_> = events
+        .iter()
+        .filter(|one| one["event"]["kind"] == "door-set")
+        .collect();
+    assert_eq!(of_door.len(), 1, "{events:?}");
+    assert_eq!(
+        (&of_door[0]["by"], &of_door[0]["event"]["dropped"]),
+        (&json!("operator"), &json!(true))
+    );
+    let events = serde_json::to_value(node.app.entrance.events()).unwrap();
+    let acts = events.as_array().unwrap().iter();
+    let acts: Vec<_> = acts.filter(|one| one["kind"] == "action").collect();
+    assert_eq!(acts.len(), 1, "{events}");
+    assert_eq!(
+        (&acts[0]["kind"], &acts[0]["does"], &acts[0]["undo"]),
+        (
+            &json!("action"),
+            &json!("drop"),
+            &json!({ "does": "restore", "space": "evening" })
+        )
+    );
+}
+
+#[tokio::test]
 async fn a_host_gives_tickets_out_and_sets_no_door() {
     let data = tempfile::tempdir().unwrap();
     let node = Node::start(data.path()).await;

@@ -54,6 +54,8 @@ impl Node {
         let usher = UsherThread::start(door, spaces, spare, None, keeper).unwrap();
         let app = App {
             flight: hustings::ops::flight::Flight::default(),
+            watched: hustings::alarms::Watched::new(None),
+            config: Arc::new(hustings::config::Serve::usual()),
             entrance,
             wicket,
             ending: hustings::live::Ending::channel().1,

@@ -19,6 +19,7 @@ use super::meter::Meter;
 use super::proc::{self, Proc};
 use super::space::{Before, add_behaviour, add_people, busy, space_row, spread_of, stage_of};
 
+use crate::alarms::Watched;
 use crate::archive::Archive;
 use crate::clock::Clock;
 use crate::edge::{EdgeMeter, EdgeStats};
@@ -39,6 +40,8 @@ pub struct Sources {
     pub shield: Option<ShieldMeter>,
     pub store: Arc<Meter>,
     pub desk: Arc<Meter>,
+    /// The webhook's answers, and the certificate's days.
+    pub watched: Arc<Watched>,
     pub data: PathBuf,
 }
 
@@ -109,7 +112,7 @@ impl Gatherer {
         node.dependencies = Dependencies {
             store: self.from.store.take(),
             disk,
-            webhook: Latency::default(),
+            webhook: self.from.watched.take_webhook(),
             desk: self.from.desk.take(),
         };
         let dependencies = &node.dependencies;
@@ -195,7 +198,7 @@ impl Gatherer {
             handshakes: since(now.handshakes, before.handshakes),
             failures: shed.of(Shed::BadHandshake),
             refused: shed.of(Shed::HandshakeRate),
-            certificate_left_s: 0,
+            certificate_left_s: self.from.watched.certificate_left_s(node.at),
         };
         let answers: [u32; 3] =
             std::array::from_fn(|at| since(now.answers[at], before.answers[at]));

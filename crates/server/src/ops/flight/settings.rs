@@ -34,6 +34,7 @@ pub fn settings(config: &Serve) -> BTreeMap<String, String> {
         ),
     ];
     let hidden = [
+        ("alarm-webhook", format!("{:?}", config.alarm_webhook)),
         ("listen", format!("{}", config.listen)),
         ("media", format!("{:?}", config.media)),
         ("media-public", format!("{:?}", config.media_public)),
