@@ -99,7 +99,12 @@ impl World<'_> {
             } else {
                 Phase::Open
             }),
-            people: people(&second, &knocks, issued.saturating_sub(called)),
+            people: people(
+                &second,
+                &knocks,
+                issued.saturating_sub(called),
+                door.in_line(),
+            ),
             behaviour: behaviour(&second),
             knocks,
             spread: spread_of(sketch),
@@ -140,7 +145,7 @@ impl World<'_> {
     }
 }
 
-fn people(second: &SpaceSecond, knocks: &Knocks, waiting: u64) -> People {
+fn people(second: &SpaceSecond, knocks: &Knocks, waiting: u64, in_line: u32) -> People {
     People {
         inside: second.inside,
         waiting: waiting as u32,
@@ -149,6 +154,7 @@ fn people(second: &SpaceSecond, knocks: &Knocks, waiting: u64) -> People {
         returned: knocks.resume.admitted(),
         left: second.left,
         replaced: second.replaced,
+        in_line,
         ..People::default()
     }
 }
@@ -192,6 +198,7 @@ fn add_space(node: &mut NodeRow, row: &SpaceRow) {
     people.returned += more.returned;
     people.left += more.left;
     people.replaced += more.replaced;
+    people.in_line += more.in_line;
     let (behaviour, more) = (&mut node.behaviour, &row.behaviour);
     behaviour.pages += more.pages;
     behaviour.scripts += more.pages * 2;

@@ -22,6 +22,11 @@ impl Clock {
         Now(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
+    /// When the node started, by the wall's clock as it goes now.
+    pub fn started(&self) -> UnixMillis {
+        UnixMillis(self.wall().0.saturating_sub(self.now().as_millis()))
+    }
+
     /// The instant that `now` names, for timers of the shell.
     pub fn instant(&self, now: Now) -> Instant {
         self.origin + std::time::Duration::from_micros(now.0)

@@ -35,6 +35,8 @@ use crate::{ops, pages, rehearsal};
 
 /// What a request under way on the house's listeners is given at the end.
 const STOP_GRACE: Duration = Duration::from_secs(1);
+/// The same on the operator's listener, which answers until all sound has ended.
+const LAST_GRACE: Duration = Duration::from_millis(200);
 /// What speakers' sessions are given to say goodbye; who is not reached then finds out by silence.
 const GOODBYE_DEADLINE: Duration = Duration::from_millis(500);
 /// What files that are just read or decoded are given when all else has ended.
@@ -198,11 +200,9 @@ impl Node {
                 tracing::error!("the public listener's end failed");
             }
         };
-        tokio::join!(
-            sound,
-            self.stage_listener.stop(STOP_GRACE),
-            self.operator_listener.stop(STOP_GRACE)
-        );
+        tokio::join!(sound, self.stage_listener.stop(STOP_GRACE));
+        // Until here `/readyz` says that the node ends, and `/healthz` that it is alive: nobody is to kill it over its end.
+        self.operator_listener.stop(LAST_GRACE).await;
     }
 }
 

@@ -18,6 +18,14 @@ use super::ticket::{Kind, Token, TokenText};
 use super::verdict::{Ask, Cause, Knock, Puzzle, Shows, Times, Verdict, Waiting};
 use crate::ids::UnixMillis;
 
+/// Why somebody stands in line; other causes are over in a moment, or none of the line's.
+const FOR_A_SEAT: [Cause; 4] = [
+    Cause::NotYourTurn,
+    Cause::NoSeat,
+    Cause::PrefixShare,
+    Cause::NodeFull,
+];
+
 impl Gate {
     pub(super) fn wait(
         &mut self,
@@ -65,6 +73,9 @@ impl Gate {
             lane: shown.right.map_or(Lane::Free, |right| right.lane),
         };
         let poll_ms = poll(knock.door, cause, &turn, times, random);
+        if held.is_some() && FOR_A_SEAT.contains(&cause) {
+            line.asking.told(poll_ms, times.now);
+        }
         Verdict::Wait(Waiting {
             cause,
             place: text,

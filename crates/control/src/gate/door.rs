@@ -159,6 +159,11 @@ impl Door {
         (self.line.issued(), self.line.called())
     }
 
+    /// People in line: who came again with a place, and was told to come once more at a time that has not gone by.
+    pub fn in_line(&self) -> u32 {
+        self.line.asking.count()
+    }
+
     /// Puts a draw before the line: whoever gets a place before `at` gets a random rank. Works until the first place is
     /// given, and moves a draw that is still to come; false after that.
     pub fn draw_at(&self, at: Now) -> bool {

@@ -14,6 +14,7 @@ use hustings_media::time::Now;
 pub use super::estimate::{Estimate, poll_after};
 use super::limits::{BUCKET_MS, BUCKETS};
 
+mod asking;
 mod kept;
 
 pub use kept::LineSnapshot;
@@ -53,6 +54,7 @@ pub(crate) struct Line {
     starts: Box<[AtomicU64]>,
     /// Places called a 1,000 seconds, slow and quick; 0 when not known.
     pace: [AtomicU32; 2],
+    pub(crate) asking: asking::Asking,
     /// Places that became seats, for the usher to take.
     pub(crate) came: AtomicU32,
 }
@@ -69,6 +71,7 @@ impl Line {
             called_place: AtomicU64::new(0),
             starts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             pace: [AtomicU32::new(0), AtomicU32::new(0)],
+            asking: asking::Asking::new(now),
             came: AtomicU32::new(0),
         };
         line.called_place
@@ -156,6 +159,7 @@ impl Line {
 
     /// Rolls the buckets on and, when its time has come, draws. Only the usher calls it.
     pub(crate) fn roll(&self, now: Now) {
+        self.asking.roll(now);
         if !self.drawn.load(Relaxed) {
             if now.0 < self.draws_at.load(Relaxed) {
                 return;

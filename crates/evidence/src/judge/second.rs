@@ -212,7 +212,7 @@ impl Second {
         self.entropy_mbit = self.entropy_mbit.max(row.spread.entropy_mbit.into());
         self.top_permille = self.top_permille.max(row.spread.top_permille.into());
         let people = &row.people;
-        (self.inside, self.in_line) = (people.inside.into(), people.waiting.into());
+        (self.inside, self.in_line) = (people.inside.into(), people.in_line.into());
         self.entered += u64::from(people.entered);
         self.as_page += u64::from(people.as_page);
         self.returned += u64::from(people.returned);

@@ -229,11 +229,11 @@ fn places(course: &Course<'_>) -> (u64, u64) {
     (called, course.series(Second::newly_entered).total())
 }
 
-/// How many wait at most: places given out since the line opened, less those who came in since. Who gave up is still
-/// counted. Nobody waits when for a minute nobody was told to.
+/// How many wait, by the rows. Where nobody came again with a place (all players were plain), at most: places given out since
+/// the line opened, less those who came in since. Who gave up is still counted. Nobody waits when for a minute nobody was told to.
 fn waiting(course: &Course<'_>, line: Option<(usize, usize)>, used: f64) -> Vec<u64> {
     let mut waiting = course.level(|second| second.in_line);
-    let Some((from, to)) = line else {
+    let Some((from, to)) = line.filter(|_| waiting.iter().all(|people| *people == 0)) else {
         return waiting;
     };
     let issued = course.level(|second| second.issued);

@@ -77,6 +77,8 @@ parts! {
         pub rehearsed: u32,
         /// listeners inside that belong to a rehearsal; counted in `inside` too
         pub rehearsed_inside: u32,
+        /// people in line: came again with their place, called or not, and were told to come once more; until that time, and 2 s
+        pub in_line: u32,
     }
 
     /// How many behave like a listener at a browser. A funnel: page, knock, sound, 10 s, 60 s.

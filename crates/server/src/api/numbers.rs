@@ -11,6 +11,8 @@ use crate::numbers::{self, Value};
 
 #[derive(Serialize, ToSchema)]
 pub(super) struct Numbers {
+    /// Milliseconds since 1970: when the node started. Counts begin there, those of a run before are in its records (`hustings report`).
+    since: u64,
     numbers: Vec<NumberView>,
 }
 
@@ -66,5 +68,8 @@ pub(super) async fn get(at: InSpace) -> Answer<Json<Numbers>> {
         }
     };
     let numbers = Number::OF_A_SPACE.map(view).into();
-    Ok(Json(Numbers { numbers }))
+    Ok(Json(Numbers {
+        since: at.app.clock.started().0,
+        numbers,
+    }))
 }

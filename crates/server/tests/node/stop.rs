@@ -1,6 +1,6 @@
 //! SIGTERM with everything open.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -123,4 +123,40 @@ async fn with_everything_open_it_ends_within_two_seconds_and_nobody_is_cut() {
         );
     }
     drop((who_does_not_read, half, scrape));
+}
+
+/// The first line of an answer; none when the node has ended.
+fn asked(node: &Node, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(node.address(9090)).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    (!line.is_empty()).then_some(line)
+}
+
+/// Who does not read holds the end up, and so does somebody who is to hear it: meanwhile the node is alive, and not ready.
+#[test]
+fn a_node_that_ends_is_not_ready_and_still_alive() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = Node::start(data.path());
+    node.live("town-hall");
+    let sound = "GET /s/town-hall/live.ogg HTTP/1.1\r\nHost: x\r\n\r\n";
+    let listeners: Vec<_> = (0..4).map(|_| node.say(8080, sound)).collect();
+    crate::world::until("they are inside", || {
+        node.get(9090, "/metrics").contains("hustings_listeners 4")
+    });
+    for path in ["/readyz", "/healthz"] {
+        assert!(asked(&node, path).is_some_and(|line| line.contains(" 200 ")));
+    }
+    node.signal("TERM");
+    crate::world::until("it is not ready any more", || {
+        let line = asked(&node, "/readyz").expect("it ended and had not said so");
+        line.contains(" 503 ")
+    });
+    let alive = asked(&node, "/healthz").expect("it answers while it ends");
+    assert!(alive.contains(" 200 "), "{alive}");
+    let (status, ..) = node.terminate();
+    assert!(status.success(), "{status}");
+    drop(listeners);
 }

@@ -64,6 +64,7 @@ pub(super) fn space_row(
         too_slow: since(&counts.too_slow, &mut before.too_slow),
         replaced: since(&counts.replaced, &mut before.replaced),
         heard_out: since(&counts.heard_out, &mut before.heard_out),
+        in_line: door.as_ref().map_or(0, |door| door.in_line()),
         ..People::default()
     };
     SpaceRow {
@@ -169,6 +170,7 @@ pub(super) fn add_people(sum: &mut People, more: &People) {
         (&mut sum.too_slow, more.too_slow),
         (&mut sum.replaced, more.replaced),
         (&mut sum.heard_out, more.heard_out),
+        (&mut sum.in_line, more.in_line),
     ] {
         *sum = sum.saturating_add(more);
     }
