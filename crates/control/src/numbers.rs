@@ -101,138 +101,134 @@ impl Number {
     ];
 
     pub const fn definition(self) -> Definition {
-        let (key, title, unit, words, exactness) = match self {
-            Self::Attempts => (
-                "attempts",
-                "attempts",
-                "1",
-                "GETs of a space's sound that were read whole, whatever was answered, since the node started. Who is refused and comes again, and who reconnects, is counted each time",
-                Exactness::Exact,
-            ),
-            Self::Admitted => (
-                "admitted",
-                "admitted",
-                "1",
-                "attempts that were sent a stream's head, since the node started; a reconnect is admitted once more",
-                Exactness::Exact,
-            ),
-            Self::Listening => (
-                "listening",
-                "listening now",
-                "1",
-                "connections that were sent sound in the last 10 s. One person on two devices counts twice; who pauses does not count",
-                Exactness::Words("exact for one node"),
-            ),
-            Self::Peak => (
-                "peak",
-                "peak",
-                "1",
-                "the highest \"listening now\" since the node started",
-                Exactness::Words("exact, looked at once a sweep"),
-            ),
-            Self::Stayed => (
-                "stayed_60s",
-                "60 s listeners",
-                "1",
-                "connections that were sent 60 s of sound (600 pages of 100 ms, the burst at the start included), since the node started. Who reconnects begins anew",
-                Exactness::Exact,
-            ),
-            Self::ListenerMinutes => (
-                "listener_minutes",
-                "listener-minutes",
-                "min",
-                "sound that connections were sent since the node started, from each one's first page to its newest: the burst included, and what a slow one was skipped over. Counted in pages of 100 ms",
-                Exactness::Words(
-                    "exact to the page, up to 1 s late; who closes is noticed by the next sweep, which still counts",
-                ),
-            ),
-            Self::Uniques => (
-                "uniques",
-                "unique listeners",
-                "1",
-                "different addresses (of IPv6 the /64) that were admitted, since the node started. A household behind one address counts once, a phone that changes networks twice. A HyperLogLog over a hash that is salted for each space is kept, and no address",
-                Exactness::StandardError(UNIQUES_ERROR),
-            ),
-            Self::Plays => (
-                "replay_plays",
-                "replay plays",
-                "1",
-                "GETs of a recording from its first byte that were answered with sound, since the node started; jumps within it do not count, and somebody who starts it again counts again",
-                Exactness::Exact,
-            ),
-            Self::Waiting => (
-                "waiting",
-                "waiting",
-                "1",
-                "places in line whose turn has not come. Who left without giving the place away is counted until then",
-                Exactness::Exact,
-            ),
-            Self::TooSlow => (
-                "too_slow",
-                "too slow",
-                "1",
-                "listeners closed because they fell off the ring (60 s behind) and skipping did not help, or took nothing for 15 s",
-                Exactness::Exact,
-            ),
-            Self::Reactions => (
-                "reactions",
-                "reactions",
-                "1",
-                "presses of each word in the last 10 s, counted in windows of half a second; one network (/24, /56) may press 40 times at once and 10 times a second. While side features are shed one press in four counts",
-                Exactness::Words("exact, of those taken"),
-            ),
-            Self::Cadence => (
-                "cadence",
-                "cadence",
-                "s",
-                "the time between two writes to a listener, the widest of all shards: 100 ms when idle, up to 2 s under load. `--cadence-min` and `--cadence-max` (milliseconds; both alike: fixed) bound it, and `PUT /api/v1/cadence` moves the bounds while the node runs",
-                Exactness::Exact,
-            ),
-            Self::NeededCadence => (
-                "needed_cadence",
-                "needed cadence",
-                "s",
-                "time between sweeps at which they take a quarter of a core, from the same costs as the projected load: at 150 ms the ladder takes its first step, at 125 ms it leaves it",
-                Exactness::Words("estimate"),
-            ),
-            Self::ProjectedLoad => (
-                "projected_load",
-                "projected load",
-                "ratio",
-                "share of a core that sweeps would take at the widest cadence, from the cost of the last 50 or so sweeps: a fixed part and one for each second of sound. While all sweeps were alike, their cost is divided 1 : 0.43 a second between the two",
-                Exactness::Words("estimate"),
-            ),
-            Self::Level => (
-                "level",
-                "level",
-                "1",
-                "0 to 9, of the last tenth of a second; 0 is nothing",
-                Exactness::Words("-"),
-            ),
-            Self::Behind => (
-                "behind",
-                "behind the stage",
-                "s",
-                "what the player has buffered and not yet played, plus the page's 100 ms; measured in the browser",
-                Exactness::Words("about 0.1 s"),
-            ),
-            Self::RecordingLength => (
-                "recording_length",
-                "recording's length",
-                "s",
-                "the granule position of the file's last page",
-                Exactness::Words("exact to 20 ms"),
-            ),
-        };
-        Definition {
-            key,
-            title,
-            unit,
-            words,
-            exactness,
-        }
+        DEFINITIONS[self as usize]
     }
 }
+
+/// In the order of the numbers.
+const DEFINITIONS: [Definition; Number::ALL.len()] = [
+    Definition {
+        key: "attempts",
+        title: "attempts",
+        unit: "1",
+        words: "GETs of a space's sound that were read whole, whatever was answered, since the node started. Who is refused and comes again, and who reconnects, is counted each time",
+        exactness: Exactness::Exact,
+    },
+    Definition {
+        key: "admitted",
+        title: "admitted",
+        unit: "1",
+        words: "attempts that were sent a stream's head, since the node started; a reconnect is admitted once more",
+        exactness: Exactness::Exact,
+    },
+    Definition {
+        key: "listening",
+        title: "listening now",
+        unit: "1",
+        words: "connections that were sent sound in the last 10 s. One person on two devices counts twice; who pauses does not count",
+        exactness: Exactness::Words("exact for one node"),
+    },
+    Definition {
+        key: "peak",
+        title: "peak",
+        unit: "1",
+        words: "the highest \"listening now\" since the node started",
+        exactness: Exactness::Words("exact, looked at once a sweep"),
+    },
+    Definition {
+        key: "stayed_60s",
+        title: "60 s listeners",
+        unit: "1",
+        words: "connections that were sent 60 s of sound (600 pages of 100 ms, the burst at the start included), since the node started. Who reconnects begins anew",
+        exactness: Exactness::Exact,
+    },
+    Definition {
+        key: "listener_minutes",
+        title: "listener-minutes",
+        unit: "min",
+        words: "sound that connections were sent since the node started, from each one's first page to its newest: the burst included, and what a slow one was skipped over. Counted in pages of 100 ms",
+        exactness: Exactness::Words(
+            "exact to the page, up to 1 s late; who closes is noticed by the next sweep, which still counts",
+        ),
+    },
+    Definition {
+        key: "uniques",
+        title: "unique listeners",
+        unit: "1",
+        words: "different addresses (of IPv6 the /64) that were admitted, since the node started. A household behind one address counts once, a phone that changes networks twice. A HyperLogLog over a hash that is salted for each space is kept, and no address",
+        exactness: Exactness::StandardError(UNIQUES_ERROR),
+    },
+    Definition {
+        key: "replay_plays",
+        title: "replay plays",
+        unit: "1",
+        words: "GETs of a recording from its first byte that were answered with sound, since the node started; jumps within it do not count, and somebody who starts it again counts again",
+        exactness: Exactness::Exact,
+    },
+    Definition {
+        key: "waiting",
+        title: "waiting",
+        unit: "1",
+        words: "places in line whose turn has not come. Who left without giving the place away is counted until then",
+        exactness: Exactness::Exact,
+    },
+    Definition {
+        key: "too_slow",
+        title: "too slow",
+        unit: "1",
+        words: "listeners closed because they fell off the ring (60 s behind) and skipping did not help, or took nothing for 15 s",
+        exactness: Exactness::Exact,
+    },
+    Definition {
+        key: "reactions",
+        title: "reactions",
+        unit: "1",
+        words: "presses of each word in the last 10 s, counted in windows of half a second; one network (/24, /56) may press 40 times at once and 10 times a second. While side features are shed one press in four counts",
+        exactness: Exactness::Words("exact, of those taken"),
+    },
+    Definition {
+        key: "cadence",
+        title: "cadence",
+        unit: "s",
+        words: "the time between two writes to a listener, the widest of all shards: 100 ms when idle, up to 2 s under load. `--cadence-min` and `--cadence-max` (milliseconds; both alike: fixed) bound it, and `PUT /api/v1/cadence` moves the bounds while the node runs",
+        exactness: Exactness::Exact,
+    },
+    Definition {
+        key: "needed_cadence",
+        title: "needed cadence",
+        unit: "s",
+        words: "time between sweeps at which they take a quarter of a core, from the same costs as the projected load: at 150 ms the ladder takes its first step, at 125 ms it leaves it",
+        exactness: Exactness::Words("estimate"),
+    },
+    Definition {
+        key: "projected_load",
+        title: "projected load",
+        unit: "ratio",
+        words: "share of a core that sweeps would take at the widest cadence, from the cost of the last 50 or so sweeps: a fixed part and one for each second of sound. While all sweeps were alike, their cost is divided 1 : 0.43 a second between the two",
+        exactness: Exactness::Words("estimate"),
+    },
+    Definition {
+        key: "level",
+        title: "level",
+        unit: "1",
+        words: "0 to 9, of the last tenth of a second; 0 is nothing",
+        exactness: Exactness::Words("-"),
+    },
+    Definition {
+        key: "behind",
+        title: "behind the stage",
+        unit: "s",
+        words: "what the player has buffered and not yet played, plus the page's 100 ms; measured in the browser",
+        exactness: Exactness::Words("about 0.1 s"),
+    },
+    Definition {
+        key: "recording_length",
+        title: "recording's length",
+        unit: "s",
+        words: "the granule position of the file's last page",
+        exactness: Exactness::Words("exact to 20 ms"),
+    },
+];
 
 /// docs/numbers.md, whole.
 pub fn document() -> String {
@@ -280,6 +276,9 @@ mod tests {
 
     #[test]
     fn each_number_has_a_key_of_its_own_and_words_that_end_openly() {
+        for (at, number) in Number::ALL.into_iter().enumerate() {
+            assert_eq!(number as usize, at);
+        }
         let mut keys: Vec<_> = Number::ALL.map(|number| number.definition().key).into();
         keys.sort_unstable();
         keys.dedup();

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 
 use super::node::Node;
-use super::phase::measure;
+use super::phase::{Outcome, measure};
 use super::wire::{Stretch, Wire};
 use crate::driver::connections_max;
 use crate::table::{Bound, Table};
@@ -105,6 +105,11 @@ pub(crate) fn report(table: &mut Table, binary: &str, narrow: Narrow) -> anyhow:
         .filter(|(_, because)| because == narrow.name())
         .count();
     let right = steps.iter().map(|(to, _)| to.as_str()).eq(ORDER) && of_it >= ORDER.len() / 2;
+    tell(table, &name, right, seats, [&crowd, &after]);
+    Ok(())
+}
+
+fn tell(table: &mut Table, name: &str, right: bool, seats: u64, [crowd, after]: [&Outcome; 2]) {
     table.add(
         format!("{name}: cadence, side, line, and back to the ground, each once (1: yes)"),
         f64::from(u8::from(right)),
@@ -135,7 +140,6 @@ pub(crate) fn report(table: &mut Table, binary: &str, narrow: Narrow) -> anyhow:
         "s",
         Bound::Beside,
     );
-    Ok(())
 }
 
 fn door(node: &Node) -> anyhow::Result<Value> {

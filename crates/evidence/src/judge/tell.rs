@@ -128,79 +128,80 @@ fn harmed(finding: &Finding) -> String {
 }
 
 fn helped(finding: &Finding) -> Vec<String> {
-    let mut helped = Vec::new();
-    let named = |class: Class| {
-        finding
-            .named
-            .contains(&class)
-            .then(|| finding.explanation(class))
-            .flatten()
+    let named = |class: &Class| {
+        let named = finding.named.contains(class);
+        named.then(|| finding.explanation(*class)).flatten()
     };
-    let has = |each: &Explanation, rule: &str| {
-        each.supporting.iter().any(|evidence| evidence.rule == rule)
-    };
-    let mut say = |words: &str| helped.push(words.to_owned());
-    if let Some(crowd) = named(Class::FlashCrowd) {
-        if finding.harm.in_line_most > 0 {
-            say(
-                "More seats, or doors that open earlier, so that the same people come over a longer time.",
-            );
-        }
-        if has(crowd, "at-the-announced-time") {
-            say("Doors a quarter of an hour before the announced time.");
+    let mut helped: Vec<&str> = Vec::new();
+    for class in Class::ALL {
+        let Some(each) = named(&class) else { continue };
+        match class {
+            Class::FlashCrowd => against_a_crowd(each, finding.harm.in_line_most > 0, &mut helped),
+            Class::Attack => against_an_attack(&each.kinds, &mut helped),
+            Class::ReconnectStorm => helped.push(
+                "A drain before a restart, so that nobody falls out; players then come again over a minute.",
+            ),
+            Class::OwnMistake => helped.extend(each.kinds.iter().map(|kind| against_a_mistake(*kind))),
+            Class::DependencyFailure => against_a_failure(&each.kinds, &mut helped),
         }
     }
-    if let Some(attack) = named(Class::Attack) {
-        if attack
-            .kinds
-            .iter()
-            .any(|kind| matches!(kind, Kind::Flood | Kind::SlowHeads | Kind::Packets))
-        {
-            say(
-                "The shield, which has the kernel drop repeat offenders; and a filter before this machine's line, for what fills the line itself.",
-            );
-        }
-        if attack.kinds.contains(&Kind::Bots) {
-            say(
-                "Invitations issued before the event: bots that act like browsers cannot be told from people at the door.",
-            );
-        }
-    }
-    if named(Class::ReconnectStorm).is_some() {
-        say(
-            "A drain before a restart, so that nobody falls out; players then come again over a minute.",
+    helped.into_iter().map(str::to_owned).collect()
+}
+
+fn against_a_crowd(crowd: &Explanation, stood_in_line: bool, helped: &mut Vec<&str>) {
+    if stood_in_line {
+        helped.push(
+            "More seats, or doors that open earlier, so that the same people come over a longer time.",
         );
     }
-    if let Some(own) = named(Class::OwnMistake) {
-        for kind in &own.kinds {
-            say(match kind {
-                Kind::Change => {
-                    "No changes of settings or versions in the half hour before an event, or after a rehearsal with them."
-                }
-                Kind::Limit => {
-                    "The limit raised to what the machine holds: hustings preflight compares them."
-                }
-                Kind::Certificate => {
-                    "hustings preflight, which asks for a certificate that is valid until after the end."
-                }
-                Kind::Disk => {
-                    "hustings preflight, which asks for the disk that the recording needs."
-                }
-                _ => "The node's log at the time of the errors; each is a bug to be reported.",
-            });
-        }
+    if crowd
+        .supporting
+        .iter()
+        .any(|each| each.rule == "at-the-announced-time")
+    {
+        helped.push("Doors a quarter of an hour before the announced time.");
     }
-    if let Some(dependency) = named(Class::DependencyFailure) {
-        if dependency.kinds.contains(&Kind::HostLine) {
-            say(
-                "A second speaker on stage, or hold music at once: the line of one host is one line.",
-            );
-        }
-        if dependency.kinds.iter().any(|kind| *kind != Kind::HostLine) {
-            say("An alarm on the dependency, and a look at its own records of that time.");
-        }
+}
+
+fn against_an_attack(kinds: &[Kind], helped: &mut Vec<&str>) {
+    let loud = |kind: &Kind| matches!(kind, Kind::Flood | Kind::SlowHeads | Kind::Packets);
+    if kinds.iter().any(loud) {
+        helped.push(
+            "The shield, which has the kernel drop repeat offenders; and a filter before this machine's line, for what fills the line itself.",
+        );
     }
-    helped
+    if kinds.contains(&Kind::Bots) {
+        helped.push(
+            "Invitations issued before the event: bots that act like browsers cannot be told from people at the door.",
+        );
+    }
+}
+
+fn against_a_mistake(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Change => {
+            "No changes of settings or versions in the half hour before an event, or after a rehearsal with them."
+        }
+        Kind::Limit => {
+            "The limit raised to what the machine holds: hustings preflight compares them."
+        }
+        Kind::Certificate => {
+            "hustings preflight, which asks for a certificate that is valid until after the end."
+        }
+        Kind::Disk => "hustings preflight, which asks for the disk that the recording needs.",
+        _ => "The node's log at the time of the errors; each is a bug to be reported.",
+    }
+}
+
+fn against_a_failure(kinds: &[Kind], helped: &mut Vec<&str>) {
+    if kinds.contains(&Kind::HostLine) {
+        helped.push(
+            "A second speaker on stage, or hold music at once: the line of one host is one line.",
+        );
+    }
+    if kinds.iter().any(|kind| *kind != Kind::HostLine) {
+        helped.push("An alarm on the dependency, and a look at its own records of that time.");
+    }
 }
 
 fn unseen(finding: &Finding) -> Vec<String> {

@@ -1,23 +1,22 @@
 //! `/metrics` in the OpenMetrics text format: base units, and a label only where its values are those of an enum, so that
 //! no crowd makes a series more. docs/metrics.md says what to do about each.
 
+mod door;
 mod process;
 mod rehearsals;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hustings_control::gate::{Cause, Lane, Reason};
 use hustings_control::numbers::Number;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::{ConstCounter, Counter};
-use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use serde::Deserialize;
 
 use crate::api::App;
-use crate::edge::{Abuse, EdgeStats};
+use crate::edge::EdgeStats;
 use crate::numbers::{self, Value};
 use crate::ops::log;
 use crate::shield::ShieldStats;
@@ -52,8 +51,8 @@ pub(super) fn render(app: &App, edge: &EdgeStats, shield: Option<ShieldStats>) -
     stages(hustings, app);
     of_listeners(hustings, app);
     crowd(hustings, edge);
-    door(hustings, edge);
-    gate(hustings, app);
+    door::abuse(hustings, edge);
+    door::gate(hustings, app);
     rehearsals::tell(hustings, app);
     if let Some(shield) = shield {
         tell_shield(hustings, shield);
@@ -228,120 +227,6 @@ fn crowd(registry: &mut Registry, edge: &EdgeStats) {
         Unit::Bytes,
         ConstCounter::new(edge.bytes),
     );
-}
-
-/// One series for each reason; the reasons are an enum's.
-fn door(registry: &mut Registry, edge: &EdgeStats) {
-    let family = Family::<[(&str, &str); 1], Counter>::default();
-    for abuse in Abuse::ALL {
-        family
-            .get_or_create(&[("reason", abuse.name())])
-            .inc_by(edge.abuse.of(abuse));
-    }
-    registry.register(
-        "door_abuse",
-        "Connections refused, given up or not believed at the crowd's door",
-        family,
-    );
-}
-
-/// Lanes, verdicts and reasons are enums', so that the series are bounded, whoever knocks.
-fn gate(registry: &mut Registry, app: &App) {
-    let knocks = Family::<[(&str, &str); 3], Counter>::default();
-    let (sum, spread) = {
-        let book = app.entrance.book();
-        (book.sum, book.spread)
-    };
-    for lane in Lane::ALL {
-        let tally = sum.lane(lane);
-        let count = |verdict, reason, count| {
-            let labels = [
-                ("lane", lane.name()),
-                ("verdict", verdict),
-                ("reason", reason),
-            ];
-            knocks.get_or_create(&labels).inc_by(count);
-        };
-        count("enter", "seated", tally.seated);
-        count("enter", "took_over", tally.took_over);
-        count("prove", "puzzle", tally.proving);
-        for cause in Cause::ALL {
-            count("wait", cause.name(), tally.waiting[cause as usize]);
-        }
-        for reason in Reason::ALL {
-            count("turn_away", reason.name(), tally.turned_away_for(reason));
-        }
-    }
-    registry.register(
-        "door_knocks",
-        "Knocks at the gates, by what was shown and answered",
-        knocks,
-    );
-    for (name, help, value) in [
-        (
-            "door_knocks_prefixes",
-            "About how many prefixes knocked at the busiest gate in its last second.",
-            spread.1,
-        ),
-        (
-            "door_knocks_entropy_bits",
-            "How the knocks spread over prefixes: 0 from one, 8 from very many alike.",
-            spread.2,
-        ),
-    ] {
-        gauge(registry, name, help, value);
-    }
-    doors(registry, app);
-}
-
-/// How full the node is, by what its door measures.
-fn doors(registry: &mut Registry, app: &App) {
-    let modes = Family::<[(&str, &str); 1], Gauge>::default();
-    for door in app.entrance.doors().iter() {
-        modes.get_or_create(&[("mode", door.mode().name())]).inc();
-    }
-    registry.register("doors", "Spaces whose door is open, by mode", modes);
-    let Some(standing) = app.entrance.standing() else {
-        return;
-    };
-    for (name, help, value) in [
-        (
-            "seats",
-            "Seats of the node by its load now.",
-            f64::from(standing.capacity),
-        ),
-        (
-            "seats_out",
-            "Seats taken, held for tickets, or leased to shards.",
-            f64::from(standing.out),
-        ),
-        (
-            "ladder_step",
-            "0: ground, 1: cadence widens, 2: side features are shed, 3: newcomers wait in line.",
-            f64::from(standing.step as u8),
-        ),
-    ] {
-        gauge(registry, name, help, value);
-    }
-    for (name, help, value) in [
-        (
-            "load_memory",
-            "Memory used of what there is.",
-            standing.load.memory.share(),
-        ),
-        (
-            "load_files",
-            "Files used of what the crowd may have.",
-            standing.load.files.share(),
-        ),
-        (
-            "load_uplink",
-            "Uplink used of what --uplink says.",
-            standing.load.uplink.share(),
-        ),
-    ] {
-        ratio(registry, name, help, value);
-    }
 }
 
 fn tell_shield(registry: &mut Registry, shield: ShieldStats) {
