@@ -282,6 +282,8 @@ pub struct Directory {
     pub pace: Arc<Pace>,
     /// Rehearsals under way, so that what they do is told apart.
     pub rehearsals: Rehearsals,
+    /// Strangers' requests on the stage listener that ended unanswered, to make room for others.
+    pub strangers_dropped: AtomicU64,
     spaces: ArcSwap<HashMap<SpaceId, Arc<SpaceHandle>>>,
 }
 

@@ -16,7 +16,11 @@ use tokio::sync::Semaphore;
 
 use super::App;
 use super::auth::AuthError;
+use super::hands::HandsByNetwork;
 use super::problem::{Answer, Problem};
+use super::rights::{Nobody, shows_a_right, space_of};
+use super::strangers::Strangers;
+use crate::house::Guest;
 
 /// Bytes of a JSON or SDP body. The largest real one (an offer with many candidates) has about 8,000; more is refused.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -28,7 +32,8 @@ pub(super) const BODY_READ_MAX: Duration = Duration::from_secs(10);
 pub(super) const UPLOAD_READ_MAX: Duration = Duration::from_secs(60);
 /// Uploads held in memory at once; one more is told to come again.
 pub(super) const UPLOADS_MAX: usize = 2;
-/// Requests in work at once on the stage listener; one more is told to come again. Hosts are few; this is for floods.
+/// Requests with a right in work at once on the stage listener; one more is told to come again. Hosts are few, and strangers
+/// have places of their own (`strangers`).
 pub(super) const REQUESTS_MAX: usize = 256;
 /// Open studios (SSE) at once; one more is told to come again, and works by `studio.json`.
 pub(super) const STUDIOS_MAX: usize = 512;
@@ -51,12 +56,16 @@ pub(super) struct Door {
     pub(super) uploads: Arc<Semaphore>,
     pub(super) requests: Arc<Semaphore>,
     pub(super) studios: Arc<Semaphore>,
+    pub(super) strangers: Arc<Strangers>,
+    pub(super) hands: HandsByNetwork,
 }
 
 impl Door {
     pub(super) fn new(app: App) -> Self {
         let places = |max| Arc::new(Semaphore::new(max));
         Self {
+            strangers: Strangers::new(Arc::clone(&app.directory)),
+            hands: HandsByNetwork::default(),
             app,
             uploads: places(UPLOADS_MAX),
             requests: places(REQUESTS_MAX),
@@ -65,8 +74,22 @@ impl Door {
     }
 }
 
-/// Refuses at once what is over the bound: a queue of waiting requests would only hide that.
+/// Refuses at once what is over the bound: a queue of waiting requests would only hide that. Whoever shows no right takes no
+/// place from those who do.
 pub(super) async fn bounded(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let space = space_of(&mut parts, &door).await;
+    let right = shows_a_right(&door.app, &parts.headers, space.as_deref());
+    let request = Request::from_parts(parts, body);
+    if !right {
+        let from = request.extensions().get::<Guest>();
+        let (_place, pushed_out) = door.strangers.enter(from.and_then(Guest::bounded));
+        return tokio::select! {
+            biased;
+            answer = next.run(request) => answer,
+            Ok(why) = pushed_out => Problem::from(why).into_response(),
+        };
+    }
     let Ok(_place) = door.requests.try_acquire() else {
         return Problem::busy("too many requests are in work; try again in a second")
             .into_response();
@@ -160,10 +183,27 @@ pub(super) fn from_own_page(app: &App, headers: &HeaderMap) -> Result<(), AuthEr
     }
 }
 
-/// JSON of a bounded body. An absent body is `{}`, so that commands without fields need none.
+/// JSON of a bounded body. An absent body is `{}`, so that commands without fields need none. Who was not recognised is told
+/// so, and the body is not read.
 pub(super) struct In<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Door> for In<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &Door) -> Answer<Self> {
+        if let Some(Nobody(why)) = request.extensions().get() {
+            return Err((*why).into());
+        }
+        parse_json(request, BODY_BYTES_MAX, BODY_READ_MAX)
+            .await
+            .map(Self)
+    }
+}
+
+/// The same where strangers have business too.
+pub(super) struct FromAnybody<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<Door> for FromAnybody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &Door) -> Answer<Self> {

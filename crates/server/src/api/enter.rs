@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 
 use super::auth::{AuthError, Session, TokenRole, draw};
 use super::cookies::{Kind, cookie_name, set_cookie};
-use super::door::{Door, In, guard};
+use super::door::{Door, FromAnybody, guard};
 use super::problem::{Answer, Problem};
+use super::rights::node_role;
 use super::view::Me;
-use super::who::{InSpace, OnNode, node_role};
+use super::who::{InSpace, OnNode};
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct Enter {
@@ -48,7 +49,7 @@ fn with_cookie<T>(cookie: HeaderValue, body: T) -> WithCookie<T> {
     responses((status = 200, body = Me), (status = "4XX", body = Problem)))]
 pub(super) async fn enter_space(
     mut at: InSpace,
-    In(enter): In<Enter>,
+    FromAnybody(enter): FromAnybody<Enter>,
 ) -> Answer<impl IntoResponse> {
     let known = at.person;
     let person = known
@@ -142,7 +143,7 @@ pub(super) async fn enter_node(
     State(door): State<Door>,
     path: MatchedPath,
     headers: HeaderMap,
-    In(enter): In<EnterNode>,
+    FromAnybody(enter): FromAnybody<EnterNode>,
 ) -> Answer<impl IntoResponse> {
     let app = &door.app;
     guard(app, &Method::POST, Some(&path), &headers)?;

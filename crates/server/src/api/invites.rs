@@ -12,8 +12,9 @@ use super::App;
 use super::auth::{AuthError, TokenRole, draw, parse_hex};
 use super::door::In;
 use super::problem::{Answer, Problem};
+use super::rights::may_speak;
 use super::view::InviteView;
-use super::who::{InSpace, may_speak};
+use super::who::InSpace;
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct NewInvite {

@@ -20,7 +20,7 @@ use super::{
         spaces::create, spaces::list, spaces::get, spaces::edit, spaces::open, spaces::live, spaces::end, spaces::cancel, controls::lock, controls::music,
         controls::put_hold_music, controls::delete_hold_music, controls::hush, controls::echo, spaces::log, spaces::delete_recording,
         invites::list, invites::create, invites::link_again, invites::revoke,
-        people::me, people::raise_hand, people::lower_hand, people::accept, people::decline, people::rename, people::mute, people::unmute, people::allow, people::remove, people::ban,
+        people::me, people::raise_hand, people::lower_hand, people::accept, people::decline, people::decline_all, people::rename, people::mute, people::unmute, people::allow, people::remove, people::ban,
         studio::snapshot, studio::events,
         reactions::react, knock::knock, knock::serving, seats::rsvp,
         whip::offer, whip::patch, whip::hang_up,

@@ -1,19 +1,21 @@
 //! People of a space: who am I, hands, names, mutes, removals.
 
-use axum::Json;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
+use axum::{Extension, Json};
 use hustings_control::ids::PersonId;
 use hustings_control::spaces::{Actor, Command};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::auth::{Session, TokenRole, draw};
 use super::cookies::{Kind, cookie_name, set_cookie};
-use super::door::In;
+use super::door::{Door, FromAnybody, In};
 use super::problem::{Answer, Problem};
 use super::view::Me;
 use super::who::InSpace;
+use crate::house::Guest;
 
 #[derive(Deserialize, ToSchema)]
 pub(super) struct RaiseHand {
@@ -40,8 +42,10 @@ pub(super) async fn me(at: InSpace) -> impl IntoResponse {
 #[utoipa::path(post, path = "/api/v1/spaces/{id}/hands", tag = "people", params(("id" = String, Path)), request_body = RaiseHand,
     responses((status = 201, body = Me), (status = "4XX", body = Problem)))]
 pub(super) async fn raise_hand(
+    State(door): State<Door>,
+    guest: Option<Extension<Guest>>,
     mut at: InSpace,
-    In(RaiseHand { name, question }): In<RaiseHand>,
+    FromAnybody(RaiseHand { name, question }): FromAnybody<RaiseHand>,
 ) -> Answer<impl IntoResponse> {
     let mut headers = HeaderMap::new();
     let person = if let Some(known) = at.person {
@@ -64,18 +68,23 @@ pub(super) async fn raise_hand(
         );
         drawn
     };
-    at.app
-        .desk
-        .command(
-            &at.space.id,
-            Actor::Person(person),
-            Command::RaiseHand {
-                person,
-                name,
-                question,
-            },
-        )
-        .await?;
+    let from = guest.and_then(|Extension(guest)| guest.bounded());
+    let raising = door.hands.raise(&at.space, person, from)?;
+    let (desk, space) = (at.app.desk.clone(), at.space.id.clone());
+    // Runs to its end even if whoever asked goes away meanwhile: else hands went up uncounted.
+    let raised = tokio::spawn(async move {
+        let command = Command::RaiseHand {
+            person,
+            name,
+            question,
+        };
+        let raised = desk.command(&space, Actor::Person(person), command).await;
+        if raised.is_ok() {
+            raising.done();
+        }
+        raised
+    });
+    raised.await.map_err(|e| Problem::internal(&e))??;
     at.person = Some(person);
     Ok((StatusCode::CREATED, headers, Json(Me::of(&at))))
 }
@@ -101,6 +110,32 @@ pub(super) async fn accept(at: InSpace) -> Answer<StatusCode> {
 pub(super) async fn decline(at: InSpace) -> Answer<StatusCode> {
     let person = at.named()?;
     done(&at, Command::DeclineHand { person }).await
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct Declined {
+    /// Hands that were declined.
+    declined: usize,
+}
+
+/// Decline all raised hands: after a flood of them, and at the end of the questions
+#[utoipa::path(post, path = "/api/v1/spaces/{id}/hands/decline", tag = "people", params(("id" = String, Path)),
+    responses((status = 200, body = Declined), (status = "4XX", body = Problem)))]
+pub(super) async fn decline_all(at: InSpace) -> Answer<Json<Declined>> {
+    at.needs_manager()?;
+    let waiting: Vec<_> = at.space.snapshot.load().hands.keys().copied().collect();
+    let mut declined = 0;
+    for person in waiting {
+        match at.command(Command::DeclineHand { person }).await {
+            Ok(_) => declined += 1,
+            // Taken down or accepted in this moment.
+            Err(problem) if at.space.snapshot.load().hands.contains_key(&person) => {
+                return Err(problem);
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(Json(Declined { declined }))
 }
 
 /// Rename oneself (`me`), or as host somebody

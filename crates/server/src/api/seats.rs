@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use super::auth::AuthError;
+use super::auth::TokenRole;
 use super::door::{In, from_own_page};
 use super::knock::{client, over};
 use super::problem::{Answer, Problem};
@@ -82,8 +82,13 @@ pub(super) async fn get(at: InSpace) -> Answer<Json<DoorView>> {
 #[utoipa::path(put, path = "/api/v1/spaces/{id}/door", tag = "door", params(("id" = String, Path)), request_body = SetDoor,
     responses((status = 200, body = DoorView), (status = "4XX", body = Problem)))]
 pub(super) async fn put(at: InSpace, In(set): In<SetDoor>) -> Answer<Json<DoorView>> {
-    if at.node.is_none() {
-        return Err(AuthError::WrongRole("operator").into());
+    if at.node != Some(TokenRole::Operator) {
+        at.actor()?;
+        return Err(Problem::caller(
+            StatusCode::FORBIDDEN,
+            "operator-only",
+            "Only an operator may set a space's door.",
+        ));
     }
     let wrong =
         |detail: String| Problem::caller(StatusCode::UNPROCESSABLE_ENTITY, "bad-door", detail);

@@ -36,6 +36,7 @@ pub fn router(app: App) -> axum::Router {
             "/hands",
             post(people::raise_hand).delete(people::lower_hand),
         )
+        .route("/hands/decline", post(people::decline_all))
         .route("/hands/{person}/accept", post(people::accept))
         .route("/hands/{person}/decline", post(people::decline))
         .route("/people/{person}", patch(people::rename))

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 
 use super::App;
 use super::auth::hex;
-use super::who::{InSpace, may_speak};
+use super::rights::may_speak;
+use super::who::InSpace;
 use crate::live::SpaceHandle;
 use crate::numbers;
 

@@ -1,11 +1,10 @@
 //! Who asks: by bearer token or by cookie, for the node or in one space.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, RawPathParams};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 use hustings_control::ids::{InviteId, PersonId};
 use hustings_control::spaces::space::Person;
 use hustings_control::spaces::{Actor, Command, Recorded, Refusal, Role};
@@ -15,10 +14,9 @@ use super::auth::{AuthError, Claims, TokenRole, parse_hex};
 use super::cookies::{Kind, cookie, cookie_name};
 use super::door::{Door, guard};
 use super::problem::{Answer, Problem};
+use super::rights::{Nobody, bearer, befriend, may_speak, node_role, node_session};
 use crate::desk::DeskError;
-use crate::house::Guest;
 use crate::live::SpaceHandle;
-use crate::shield::Friends;
 
 /// Somebody with rights on the whole node, or nobody (with the reason).
 pub(super) struct OnNode {
@@ -49,8 +47,11 @@ impl FromRequestParts<Door> for OnNode {
             )?;
             node_session(&app, &parts.headers)
         };
-        if role.is_ok() {
-            befriend(parts);
+        match role {
+            Ok(_) => befriend(parts),
+            Err(why) => {
+                parts.extensions.insert(Nobody(why));
+            }
         }
         Ok(Self { app, role })
     }
@@ -113,20 +114,10 @@ impl FromRequestParts<Door> for InSpace {
         if at.node.is_some() || at.me().is_some_and(|me| may_speak(&me)) {
             befriend(parts);
         }
+        if at.node.is_none() && at.person.is_none() {
+            parts.extensions.insert(Nobody(at.why));
+        }
         Ok(at)
-    }
-}
-
-/// Those on stage and those who run it are never blocked, whoever offends in their name, and never make room for others. On
-/// the crowd's listener nobody is a friend: there is no such extension.
-fn befriend(parts: &Parts) {
-    if let Some(guest) = parts.extensions.get::<Guest>() {
-        guest.has_a_right();
-    }
-    let friends = parts.extensions.get::<Option<Friends>>();
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    if let (Some(Some(friends)), Some(ConnectInfo(peer))) = (friends, peer) {
-        friends.note(peer.ip());
     }
 }
 
@@ -303,42 +294,5 @@ impl InSpace {
                 Err(why) => self.why = why,
             }
         }
-    }
-}
-
-pub(super) fn may_speak(person: &Person) -> bool {
-    !person.banned && (person.accepted || person.role >= Role::Speaker)
-}
-
-pub(super) fn node_role(claims: &Claims) -> Result<TokenRole, AuthError> {
-    match (claims.role, &claims.space) {
-        (role @ (TokenRole::Operator | TokenRole::Host), None) => Ok(role),
-        _ => Err(AuthError::WrongRole("operator, or host of the whole node,")),
-    }
-}
-
-fn node_session(app: &App, headers: &HeaderMap) -> Result<TokenRole, AuthError> {
-    let value = cookie(headers, &cookie_name(app, Kind::Studio, None)).ok_or(AuthError::Missing)?;
-    let session = app.keys.verify_session(value, app.clock.wall())?;
-    if session.space.is_none() {
-        Ok(session.role)
-    } else {
-        Err(AuthError::WrongSpace)
-    }
-}
-
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, AuthError> {
-    let Some(value) = headers.get(header::AUTHORIZATION) else {
-        return Ok(None);
-    };
-    let (scheme, token) = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .ok_or(AuthError::Malformed)?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        Ok(Some(token.trim()))
-    } else {
-        Err(AuthError::Malformed)
     }
 }

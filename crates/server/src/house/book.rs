@@ -168,6 +168,11 @@ impl Guest {
         pages.befriend(self.0.from);
     }
 
+    /// The address whose prefixes are bounded; none for proxies and for this machine itself.
+    pub fn bounded(&self) -> Option<IpAddr> {
+        self.0.book.abuse.bounded(self.0.from)
+    }
+
     /// Whether one more request may be answered.
     pub(super) fn may_ask(&self) -> bool {
         let book = &self.0.book;

@@ -8,5 +8,6 @@ mod people;
 mod seats;
 mod sign_in;
 mod spaces;
+mod strangers;
 mod support;
 mod whip;

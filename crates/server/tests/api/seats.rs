@@ -1,5 +1,6 @@
 //! What operators set of a door, and tickets given out before the event.
 
+use hustings::api::auth::TokenRole;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -122,6 +123,14 @@ async fn a_host_gives_tickets_out_and_sets_no_door() {
         .page(&host, Method::PUT, at, json!({ "paused": true }))
         .await;
     assert_eq!(refused.status, 403);
+    // Whoever may make spaces on the whole node is no operator either.
+    let (now, role) = (node.app.clock.wall(), TokenRole::Host);
+    let in_an_hour = now.0 / 1_000 + 3_600;
+    let keys = &node.app.keys;
+    let of_the_node = keys.mint("", role, None, None, in_an_hour, now).unwrap();
+    let paused = json!({ "paused": true });
+    let refused = node.bearer(&of_the_node, Method::PUT, at, paused).await;
+    refused.problem(403, "operator-only");
     let guest = node.guest("evening", "speaker").await;
     let refused = node
         .page(&guest, Method::POST, path, json!({ "count": 1 }))

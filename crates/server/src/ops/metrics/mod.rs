@@ -2,6 +2,7 @@
 //! no crowd makes a series more. docs/metrics.md says what to do about each.
 
 mod door;
+mod house;
 mod process;
 mod rehearsals;
 
@@ -53,9 +54,10 @@ pub(super) fn render(app: &App, edge: &EdgeStats, shield: Option<ShieldStats>) -
     crowd(hustings, edge);
     door::abuse(hustings, edge);
     door::gate(hustings, app);
+    house::tell(hustings, app);
     rehearsals::tell(hustings, app);
     if let Some(shield) = shield {
-        tell_shield(hustings, shield);
+        house::tell_shield(hustings, shield);
     }
     let mut text = String::new();
     // Writing to a String cannot fail; an empty page would still be a true answer.
@@ -227,41 +229,6 @@ fn crowd(registry: &mut Registry, edge: &EdgeStats) {
         Unit::Bytes,
         ConstCounter::new(edge.bytes),
     );
-}
-
-fn tell_shield(registry: &mut Registry, shield: ShieldStats) {
-    let connected = f64::from(u8::from(shield.connected));
-    gauge(
-        registry,
-        "shield_connected",
-        "1 while the shield's helper answers.",
-        connected,
-    );
-    for (name, help, count) in [
-        ("shield_offences", "Offences counted.", shield.noted),
-        (
-            "shield_offences_lost",
-            "Offences not counted, for too many were under way.",
-            shield.lost,
-        ),
-        (
-            "shield_dropped",
-            "Prefixes the helper was told to drop, and did.",
-            shield.dropped,
-        ),
-        (
-            "shield_refused",
-            "Prefixes the helper would not drop.",
-            shield.refused,
-        ),
-        (
-            "shield_failures",
-            "Times the helper could not be told.",
-            shield.failures,
-        ),
-    ] {
-        counter(registry, name, help, count);
-    }
 }
 
 fn as_gauge(count: u64) -> f64 {
