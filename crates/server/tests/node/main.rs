@@ -10,6 +10,7 @@ mod flight;
 mod flood;
 mod hear;
 mod house;
+mod http2;
 #[path = "../ingest_peer/mod.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod ingest_peer;
