@@ -22,7 +22,7 @@ use anyhow::{Context as _, bail};
 use self::flood::Narrow;
 
 const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [simulate] [speakers] [carry] [joins] [tls] [ear]
-       [flood-knocks] [flood-noise] [flood-scarce] [flood-slow] [refused] [foreign] [flight] [stage] [narrow-files] [narrow-uplink] [narrow-cpu],
+       [flood-knocks] [flood-noise] [flood-scarce] [flood-scarce-rest] [flood-slow] [refused] [foreign] [flight] [stage] [narrow-files] [narrow-uplink] [narrow-cpu],
        or one kind: flood gets|forged|replayed|silent|pages|stayers|heads|bodies
        (its own servers: bare ADDRESS | refuse ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
@@ -55,7 +55,7 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 19] = [
+    let all: [Part<'_>; 20] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("gate", &gate::report),
@@ -67,6 +67,9 @@ fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
         ("flood-knocks", &|table| flood::knocks(table, binary)),
         ("flood-noise", &|table| flood::noise(table, binary)),
         ("flood-scarce", &|table| flood::scarce(table, binary)),
+        ("flood-scarce-rest", &|table| {
+            flood::scarce_rest(table, binary)
+        }),
         ("flood-slow", &|table| flood::slow(table, binary)),
         ("refused", &|table| flood::refused(table, binary)),
         ("foreign", &|table| flood::foreign(table, binary)),

@@ -121,20 +121,34 @@ fn report(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// More joiners than seats: the same in scarcity.
+/// More joiners than seats, against those who want one.
 pub(crate) fn scarce(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+    overbooked(table, binary, &[Kind::BareGets, Kind::Stayers])
+}
+
+/// The same against all others.
+pub(crate) fn scarce_rest(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+    let rest = [Kind::Forged, Kind::Replayed, Kind::Silent, Kind::Pages];
+    overbooked(table, binary, &rest)
+}
+
+fn overbooked(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result<()> {
     let seats =
         INSIDE.min(connections_max() / 2) + (RATE_MAX * PRESS.as_secs_f64() / OVERBOOKED) as usize;
     let mut hall = Hall::open(binary, seats)?;
     let rate = hall.rate()?;
     let mut before = hall.phase("more joiners than seats, no flood", rate, None)?;
-    for kind in [Kind::BareGets, Kind::Stayers] {
+    for kind in kinds {
         hall.rest()?;
+        let ticket = match kind {
+            Kind::Replayed => hall.node.resume_ticket()?,
+            _ => String::new(),
+        };
         let name = format!("more joiners than seats, {}", kind.name());
-        let storm = hall.phase(&name, rate, Some((kind, rate * TIMES, "")))?;
+        let storm = hall.phase(&name, rate, Some((*kind, rate * TIMES, &ticket)))?;
         let after = hall.calm(rate)?;
         rows(table, &name, [&before, &after], &storm, (rate, RATE_MAX));
-        if kind == Kind::Stayers {
+        if *kind == Kind::Stayers {
             share_of_stayers(table, &storm, seats - hall.inside);
         }
         before = after;

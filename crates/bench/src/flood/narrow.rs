@@ -29,7 +29,7 @@ const FILES: &str = "--nofile=2000";
 /// What the node is told that its link carries: some 900 listeners.
 const UPLINK: &str = "60M";
 /// Share of a core that the node's group of processes gets.
-const CPU_SHARE: f64 = 0.45;
+const CPU_SHARE: f64 = 0.3;
 /// Microseconds in which that share is used up or not: short, so that it is like a slower core.
 const CPU_PERIOD_US: u64 = 10_000;
 /// The most there is, so that what else runs on the machine does not take of that share.
