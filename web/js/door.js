@@ -11,7 +11,7 @@ const SOON_MS = 6000;
 /** ms that a ticket is shown before the place is shown again: tickets are good for ten minutes. */
 const TICKET_MS = 9 * 60000;
 /** ms from the start of the sound to the first question for the right to come back, and as much again at most. */
-const RESUME_MS = 1000;
+const RESUME_MS = 11_000;
 /** Questions for it that may fail before it is left until the next start. */
 const RESUME_TRIES = 5;
 /** ms that a page gets to say that the place kept here is in its hands. */
@@ -126,7 +126,7 @@ export class Door extends EventTarget {
     if (this.#place) this.#keepPlace(null);
     this.line = null;
     this.#to("in");
-    this.#askBack(RESUME_MS * (1 + Math.random()), 0);
+    this.#askBack(RESUME_MS + 2000 * Math.random(), 0);
   }
 
   /** The sound was stopped: its seat is free, and the ticket brings it back. */

@@ -95,7 +95,7 @@ fn each_fault_of_a_token_has_its_own_reason() {
         );
     }
     for (text, fault) in cases.drain(..) {
-        let verdict = night.knock(1, Ask::Sound, Shows::Token(text.as_bytes()));
+        let verdict = night.knock(1, Ask::Right, Shows::Token(text.as_bytes()));
         assert_eq!(away(verdict), Reason::Token(fault), "{text}");
     }
     let borders = [
@@ -136,6 +136,8 @@ fn in_calm_everyone_enters_and_gets_the_right_to_come_back() {
         "a stranger's mark"
     );
     assert!(night.resume_ticket(1, Shows::Nothing).is_none());
+    assert!(night.resume_ticket(1, Shows::Mark(77)).is_none(), "yet");
+    night.pass(u64::from(STAY_MIN_S) * 1_000);
     let resume = night.resume_ticket(1, Shows::Mark(77)).unwrap();
     let open = waiting(night.knock(1, Ask::Right, Shows::Nothing));
     assert_eq!((open.cause, open.poll_ms), (Cause::Open, 0));
@@ -187,7 +189,7 @@ fn one_ticket_one_seat() {
     drop(entered(night.knock(1, Ask::Sound, token(&ticket))));
     night.pass(u64::from(LEFT_KEPT_S) * 1_000 + 2_000);
     assert_eq!(
-        away(night.knock(77, Ask::Sound, token(&ticket))),
+        away(night.knock(77, Ask::Right, token(&ticket))),
         Reason::Spent
     );
 }
@@ -213,7 +215,7 @@ fn in_a_storm_a_place_becomes_a_held_seat_and_then_sound() {
     );
     assert!(still.place.is_none(), "come again with the same place");
     inside.pop();
-    night.pass(1_000);
+    night.pass(1_500);
     let entry = entered(night.knock(1, Ask::Right, token(&place)));
     let ticket = entry.ticket.unwrap();
     held.hold(entry.pass, night.times.now);
@@ -302,6 +304,7 @@ fn those_without_script_come_back_by_as_many_as_were_inside() {
 fn a_resume_ticket_outlasts_a_restart() {
     let mut night = Night::new(40);
     let _inside = entered(night.knock(1, Ask::Sound, Shows::Mark(5)));
+    night.pass(u64::from(STAY_MIN_S) * 1_000);
     let resume = night.resume_ticket(1, Shows::Mark(5)).unwrap();
     let mut next = Night::new(40);
     next.times.wall.0 = night.times.wall.0 + 60_000;
@@ -310,7 +313,7 @@ fn a_resume_ticket_outlasts_a_restart() {
     assert_eq!(entry.pass.lane(), Lane::Resume);
     next.times.wall.0 += RESUME_LIFE_MS + CLOCK_SKEW_MS + 1_000;
     assert_eq!(
-        away(next.knock(1, Ask::Sound, token(&resume))),
+        away(next.knock(1, Ask::Right, token(&resume))),
         Reason::Token(TokenFault::Expired)
     );
 }
@@ -353,7 +356,7 @@ fn in_a_storm_computing_is_a_way_in_and_a_solution_is_spent_once() {
     let _back = entered(night.knock(1, Ask::Sound, Shows::Token(solution.as_bytes())));
     drop((_back, inside));
     night.pass(u64::from(LEFT_KEPT_S) * 1_000 + 2_000);
-    let late = away(night.knock(77, Ask::Sound, Shows::Token(solution.as_bytes())));
+    let late = away(night.knock(77, Ask::Right, Shows::Token(solution.as_bytes())));
     assert!(
         matches!(late, Reason::Spent | Reason::Token(TokenFault::Expired)),
         "{late:?}"
@@ -405,6 +408,7 @@ fn rush_in(night: &mut Night, places: &[(u8, TokenText)], inside: &mut Vec<Pass>
 fn in_a_storm_who_was_inside_comes_in_by_the_first_knock() {
     let mut night = Night::new(100);
     let seated = entered(night.knock(200, Ask::Sound, Shows::Mark(5)));
+    night.pass(u64::from(STAY_MIN_S) * 1_000);
     let ticket = night.resume_ticket(200, Shows::Mark(5)).unwrap();
     let mut inside = night.storm(8);
     let mut places = Vec::new();
@@ -438,6 +442,7 @@ fn in_a_storm_who_was_inside_comes_in_by_the_first_knock() {
 fn a_shard_in_a_storm_of_its_own_takes_back_who_was_inside() {
     let mut night = Night::new(40);
     let seated = entered(night.knock(200, Ask::Sound, Shows::Mark(5)));
+    night.pass(u64::from(STAY_MIN_S) * 1_000);
     let ticket = night.resume_ticket(200, Shows::Mark(5)).unwrap();
     drop(seated);
     night.load.cpu = 0.93;
@@ -709,6 +714,7 @@ fn a_door_that_is_shut_keeps_newcomers_out_and_lets_those_back_who_were_inside()
     for shut in [Shut::Paused, Shut::Dropped] {
         let mut night = Night::new(40);
         let first = entered(night.knock(1, Ask::Sound, Shows::Mark(5)));
+        night.pass(u64::from(STAY_MIN_S) * 1_000);
         let back = night.resume_ticket(1, Shows::Mark(5)).unwrap();
         let bare = entered(night.knock(2, Ask::Sound, Shows::Nothing));
         let town = space("town");

@@ -1,6 +1,6 @@
 //! How people act who want to listen: the page with and without script, phones, impatient ones, players, those who compute.
 
-use hustings_control::gate::limits::DRAW_SPREAD_MS;
+use hustings_control::gate::limits::{DRAW_SPREAD_MS, STAY_MIN_S};
 use hustings_control::gate::line::{Estimate, poll_after};
 use hustings_control::gate::puzzle::solve;
 use hustings_control::gate::verdict::Puzzle;
@@ -107,7 +107,12 @@ impl World<'_> {
                 self.hold(shard, entry);
                 self.later(who, State::Right, trip);
             }
-            Verdict::Wait(waiting) if is_open(waiting.cause) => self.later(who, State::New, trip),
+            Verdict::Wait(waiting) if is_open(waiting.cause) => {
+                if let Some(ticket) = &waiting.place {
+                    self.crowd.set_token(who, ticket.as_bytes());
+                }
+                self.later(who, State::New, trip);
+            }
             Verdict::Wait(waiting) => self.waits(who, &waiting, State::Line),
             Verdict::Prove(puzzle) => self.computes(who, &puzzle),
             Verdict::TurnAway(reason) => self.turned_away(who, reason),
@@ -268,7 +273,7 @@ impl World<'_> {
             counts.back.add(ms - person.since);
         }
         person.returns = false;
-        let first = 5_000 + self.dice.below(5_000);
+        let first = STAY_MIN_S * 1_000 + 1_000 + self.dice.below(5_000);
         self.until_next(who, first);
     }
 

@@ -90,7 +90,8 @@ impl Network {
             return Prefix::v4([a, b, c, 1]);
         }
         let bits: u64 = if self.0 & Self::DENSE == 0 {
-            0x2a00 << 48 | number << 8
+            // Four of them share a /48, as neighbours of one provider do.
+            0x2a00 << 48 | number << 14
         } else {
             0x2b00 << 48 | number
         };

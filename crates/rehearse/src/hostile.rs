@@ -139,20 +139,28 @@ impl World<'_> {
 
     /// While all are let in nobody is given a right: one comes in, and its resume ticket is what goes round.
     fn copies_a_ticket(&mut self, who: u32) {
+        let inside = |who: &u32| self.crowd.people[*who as usize].seat != crate::crowd::NONE;
+        if let Some(holder) = self.loot.holder.filter(inside) {
+            return self.asks_to_come_back(holder);
+        }
         let shows = self.mark(who);
         let (shard, verdict) = self.knock(who, Ask::Sound, shows);
         let Verdict::Enter(entry) = verdict else {
             return;
         };
         self.takes_over(who, shard, entry);
+    }
+
+    /// Given to who has been inside for a while.
+    fn asks_to_come_back(&mut self, who: u32) {
         let (person, times) = (&self.crowd.people[who as usize], self.times());
         let knock = Knock {
             door: &self.node.doors[usize::from(person.door)],
             from: person.network.prefix(),
             ask: Ask::Right,
-            shows,
+            shows: self.mark(who),
         };
-        self.loot.right = self.node.gates[shard].resume_ticket(&knock, times);
+        self.loot.right = self.node.gates[0].resume_ticket(&knock, times);
     }
 
     /// The shell closes the connection that had the seat before.

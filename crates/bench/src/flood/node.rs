@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hustings_control::gate::limits::STAY_MIN_S;
 use socket2::{Domain, Socket, Type};
 
 use super::attack::{get, knock};
@@ -74,7 +75,7 @@ impl Node {
         let mut sound = self.ask(&get(&format!("/s/{SPACE}/live.ogg?n=7ace")))?;
         let mut first = [0; 4_096];
         anyhow::ensure!(sound.read(&mut first)? > 0, "no sound for the thief");
-        for _ in 0..50 {
+        for _ in 0..2 * STAY_MIN_S * 10 {
             let body = r#"{"ask":"resume","n":"7ace"}"#;
             let mut answer = String::new();
             self.ask(&knock(SPACE, body))?.read_to_string(&mut answer)?;

@@ -41,9 +41,11 @@ impl Gate {
             (Some((place, token)), ..) => (Some(place), self.kept(&token, knock, charge, times)),
             // Who need not wait needs no place.
             (None, None, Ask::Right | Ask::Puzzle)
-                if cause != Cause::Open && !matches!(knock.shows, Shows::Token(_)) =>
+                if cause != Cause::Open
+                    && !matches!(knock.shows, Shows::Token(_))
+                    && self.may_mint(charge) =>
             {
-                let place = line.mint(times.now, (self.dice.roll() >> 32) as u32);
+                let place = line.mint((self.dice.roll() >> 32) as u32);
                 let id = self.dice.roll();
                 (
                     Some(place),
@@ -52,7 +54,7 @@ impl Gate {
             }
             _ => (None, None),
         };
-        let position = place.map_or(0, |place| line.position(place, times.now));
+        let position = place.map_or(0, |place| line.position(place));
         let called = place.is_none_or(|place| line.is_called(place));
         let ahead = if called {
             0
@@ -83,6 +85,29 @@ impl Gate {
             position,
             wait,
             poll_ms,
+        })
+    }
+
+    fn may_mint(&self, charge: &Charge) -> bool {
+        let second = self.hall.second.load(Relaxed);
+        self.hall.mints.take(charge.spread(), second)
+    }
+
+    /// The seat is there, or none is held any more: one asks for the sound; with a right, by this ticket.
+    pub(super) fn open(
+        &self,
+        door: &Door,
+        right: Option<(Lane, SeatId)>,
+        charge: &Charge,
+        times: Times,
+    ) -> Verdict {
+        Verdict::Wait(Waiting {
+            cause: Cause::Open,
+            place: right.map(|(lane, id)| self.ticket(door, lane, id, charge, times)),
+            ahead: 0,
+            position: 0,
+            wait: Estimate::Between(0, 0),
+            poll_ms: 0,
         })
     }
 

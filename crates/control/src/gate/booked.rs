@@ -40,6 +40,8 @@ pub(super) struct Booked {
     caller: Caller,
     /// Who came in and who would have, fading, by lane.
     demand: [f64; LANES],
+    /// Who would have come in by the free lane and comes again by itself, fading.
+    seeking: f64,
     /// Ticks in which credits lay unused though nothing hindered.
     idle: [u32; LANES],
     /// Ticks in which those below the level found no seat.
@@ -83,6 +85,7 @@ impl Booked {
             dealer: Dealer::default(),
             caller: Caller::default(),
             demand: [0.0; LANES],
+            seeking: 0.0,
             idle: [0; LANES],
             sink: 0,
             spare: 0,
@@ -115,6 +118,8 @@ impl Booked {
                 0
             };
         }
+        let unmet = f64::from(self.seen.unmet[Lane::Free as usize]);
+        self.seeking = unmet.max(self.seeking * DEMAND_FADES);
         self.seen.over_level = door.over_level.swap(0, Relaxed);
         self.dealer.used(door.shares(), self.seen.used);
     }
@@ -275,7 +280,7 @@ impl Booked {
         let came = door.line.came.swap(0, Relaxed);
         if self.keeper.mode() < Mode::Storm {
             let called = self.waiting();
-            door.line.call(u64::MAX, times.now);
+            door.line.call(u64::MAX);
             self.caller.note(called, came, times.now);
             door.line.set_pace(0.0, 0.0);
             for counts in &door.lanes {
@@ -307,13 +312,17 @@ impl Booked {
                 Some((dealt + now).saturating_sub(left))
             });
         }
-        // Those who come by themselves need no call; a memory of them that has faded is nobody.
-        let here = of_demand(self.demand[2]);
+        // Those who come again by themselves need no call; when a seat lies free for them a while they were but a memory.
+        let here = if self.idle[2] >= IDLE_TICKS {
+            0
+        } else {
+            of_demand(self.seeking)
+        };
         let (seats, over) = (dealt[2].saturating_sub(here), self.seen.over_level);
         let more = self
             .caller
             .call(seats, came, over, self.waiting(), times.now);
-        door.line.call(more, times.now);
+        door.line.call(more);
         let (slow, quick) = self.caller.pace().unwrap_or_default();
         door.line.set_pace(slow, quick);
     }

@@ -226,16 +226,27 @@ impl Door {
     }
 
     pub(crate) fn take_seat(&self, lane: Lane) -> bool {
-        let allowed = match lane {
-            Lane::Resume => &self.allowed_back,
-            _ => &self.allowed,
-        };
-        let allowed = allowed.load(Relaxed);
+        let allowed = self.allowed_for(lane);
         self.taken
             .fetch_update(AcqRel, Relaxed, |taken| {
                 (taken < allowed).then(|| taken + 1)
             })
             .is_ok()
+    }
+
+    /// Whether one of the lane would find a seat now.
+    pub(crate) fn has_seat(&self, lane: Lane, storm: bool) -> bool {
+        let credits = |lane: usize| self.lanes[lane].credits.load(Relaxed) > 0;
+        let dealt = !storm || lane == Lane::Resume || credits(lane as usize);
+        dealt && self.inside() < self.allowed_for(lane)
+    }
+
+    fn allowed_for(&self, lane: Lane) -> u32 {
+        let allowed = match lane {
+            Lane::Resume => &self.allowed_back,
+            _ => &self.allowed,
+        };
+        allowed.load(Relaxed)
     }
 
     /// A credit of the lane; who was inside may use any lane's.

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::door::Door;
 use super::knock::{Gate, Right, Shown};
 use super::lanes::Lane;
-use super::limits::{LEASE_MAX, PLACE_AGE_MIN_MS};
+use super::limits::{ALONE_MIN, LEASE_MAX, PLACE_AGE_MIN_MS, WIDE_LEVELS};
 use super::load::Load;
 use super::mode::Mode;
 use super::pass::Pass;
@@ -36,15 +36,24 @@ impl Gate {
         if shut == Shut::Dropped && lane != Lane::Resume {
             return (lane, Verdict::TurnAway(Reason::Closed));
         }
+        let storm = mode == Mode::Storm;
         let cause = self.hindrance(knock, charge, &shown, mode, load, times);
         let may_prove = matches!(cause, Some(Cause::NoRight | Cause::NotYourTurn));
-        if may_prove && knock.ask == Ask::Puzzle && mode == Mode::Storm {
+        if may_prove && knock.ask == Ask::Puzzle && storm {
             return (lane, Verdict::Prove(self.puzzle(door, charge, times)));
         }
         if let Some(cause) = cause {
             return (lane, self.wait(knock, charge, &shown, cause, times));
         }
-        match self.seat(knock, charge, &shown, lane, mode == Mode::Storm, times) {
+        // A seat was held for it once, and it did not come: it asks for the sound.
+        if let Some(id) = shown.id.filter(|_| shown.lapsed && knock.ask != Ask::Sound) {
+            if door.has_seat(lane, storm) {
+                return (lane, self.open(door, Some((lane, id)), charge, times));
+            }
+            door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
+            return (lane, self.wait(knock, charge, &shown, Cause::NoSeat, times));
+        }
+        match self.seat(knock, charge, &shown, lane, storm, times) {
             Ok(verdict) => (lane, verdict),
             Err(cause) => (lane, self.wait(knock, charge, &shown, cause, times)),
         }
@@ -66,15 +75,13 @@ impl Gate {
         }
         let Some(right) = shown.right else {
             return match (mode, knock.ask) {
+                (Mode::Calm, _) if self.has_share(door, charge, mode) => Some(Cause::PrefixShare),
                 (Mode::Calm, Ask::Sound) => (!door.take_calm()).then_some(Cause::NoRight),
                 (Mode::Calm, _) => Some(Cause::Open),
                 _ => Some(Cause::NoRight),
             };
         };
-        if mode == Mode::Calm {
-            return None;
-        }
-        if let Some((place, token)) = right.place {
+        if let Some((place, token)) = right.place.filter(|_| mode > Mode::Calm) {
             // Who comes while seats are not short need not wait for the draw.
             let drawing = door.line.is_drawing() && mode < Mode::Storm;
             if !drawing && !door.line.is_called(place) {
@@ -86,18 +93,43 @@ impl Gate {
                 return Some(Cause::NoRight);
             }
         }
-        if right.lane == Lane::Resume {
-            return None;
-        }
-        if self.hall.prefixes.capped(charge, door.caps()) {
-            return Some(Cause::PrefixShare);
-        }
-        let shared = mode == Mode::Storm && matches!(right.lane, Lane::Free | Lane::Effort);
-        if shared && self.hall.prefixes.inside(charge) >= door.level.load(Relaxed) {
+        let capped = mode > Mode::Calm && self.hall.prefixes.capped(charge, door.caps());
+        let hinders = match right.lane {
+            // By its prefix's allowance: that is looked at already.
+            Lane::Resume if right.returns => false,
+            // Tickets to come back with can be gathered one after the other; no more of a prefix come back by them than were
+            // inside at once, or than its share is.
+            Lane::Resume => {
+                let may = if shown.moved {
+                    door.may_return()
+                } else {
+                    self.hall.prefixes.has_gone(charge)
+                };
+                !may && self.has_share(door, charge, mode)
+            }
+            Lane::Invited => capped,
+            Lane::Free | Lane::Effort => capped || self.has_share(door, charge, mode),
+        };
+        hinders.then_some(Cause::PrefixShare)
+    }
+
+    /// Whether the prefix has its share: in a storm the level, which rises when seats lie idle for which it asks; else as many
+    /// seats as are still free.
+    fn has_share(&self, door: &Door, charge: &Charge, mode: Mode) -> bool {
+        let storm = mode == Mode::Storm;
+        let share = if storm {
+            door.level.load(Relaxed)
+        } else {
+            let free = door.allowed.load(Relaxed).saturating_sub(door.inside());
+            free.max(ALONE_MIN)
+        };
+        let prefixes = &self.hall.prefixes;
+        let has = prefixes.inside(charge) >= share
+            || prefixes.inside_wide(charge) >= share.saturating_mul(WIDE_LEVELS);
+        if has && storm {
             door.over_level.fetch_add(1, Relaxed);
-            return Some(Cause::PrefixShare);
         }
-        None
+        has
     }
 
     /// Takes a seat, or says that there is none. What was taken on the way is given back.
@@ -129,13 +161,12 @@ impl Gate {
                     door.taken.fetch_sub(1, Relaxed);
                     self.leased += 1;
                     credit.into_iter().for_each(|lane| door.return_credit(lane));
-                    let who = (Some(id), shown.moved);
-                    return Ok(self.seated_again(knock, charge, who, claim, times));
+                    return Ok(self.seated_again(knock, charge, shown, claim));
                 }
             }
-            if shown.right.is_none_or(|right| right.once) && !matches!(knock.shows, Shows::Mark(_))
-            {
-                self.hall.spent.add(hash);
+            // What a seat is only held for is spent when it is heard.
+            if knock.ask == Ask::Sound {
+                self.spend(shown, hash);
             }
         }
         self.count_in(door, charge, shown, lane);
@@ -164,7 +195,7 @@ impl Gate {
         self.hall.prefixes.enter(charge, false);
         if let Some(right) = shown.right.filter(|right| right.lane == Lane::Resume) {
             self.hall.prefixes.came_back(charge, right.returns);
-            if right.returns {
+            if right.returns || shown.moved {
                 door.note_return();
             }
         }
@@ -199,14 +230,13 @@ impl Gate {
         Err(unmet())
     }
 
-    /// A right that had its seat already. The prefix it comes from now is charged for it.
+    /// A right that had its seat already and asks for the sound. The prefix it comes from now is charged for it.
     pub(super) fn seated_again(
         &mut self,
         knock: &Knock<'_>,
         charge: &Charge,
-        (id, moved): (Option<SeatId>, bool),
+        shown: &Shown,
         claim: Claim,
-        times: Times,
     ) -> Verdict {
         let Claim::TookOver {
             key,
@@ -217,13 +247,10 @@ impl Gate {
         else {
             return Verdict::TurnAway(Reason::Race);
         };
-        self.hall.prefixes.enter(charge, !moved);
-        let ticket = match (knock.ask, id) {
-            (Ask::Right | Ask::Puzzle, Some(id)) => {
-                Some(self.ticket(knock.door, lane, id, charge, times))
-            }
-            _ => None,
-        };
+        self.hall.prefixes.enter(charge, !shown.moved);
+        if let Some(id) = shown.id {
+            self.spend(shown, self.hall.hash(id));
+        }
         let pass = Pass {
             door: knock.door.clone(),
             lane,
@@ -235,9 +262,17 @@ impl Gate {
         };
         Verdict::Enter(Entry {
             pass,
-            ticket,
+            ticket: None,
             took_over: Some(from),
         })
+    }
+
+    /// What is good once has been heard now.
+    fn spend(&self, shown: &Shown, hash: u64) {
+        let once = shown.right.is_some_and(|right| right.once);
+        if once && !self.hall.spent.has(hash) {
+            self.hall.spent.add(hash);
+        }
     }
 
     /// Whether somebody who shows nothing, or only what is spent, may come back for one of the prefix who was inside.

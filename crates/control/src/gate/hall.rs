@@ -8,6 +8,7 @@ use std::sync::atomic::{
 
 use super::inside::{InsideSnapshot, Prefixes};
 use super::limits::PEAK_PERIOD_MS;
+use super::mints::Mints;
 use super::prefix::Salt;
 use super::seats::{SeatId, Seats};
 use super::settings::{BadSettings, Settings};
@@ -20,6 +21,7 @@ pub struct Hall {
     pub(crate) seats: Seats,
     pub(crate) spent: Spent,
     pub(crate) prefixes: Prefixes,
+    pub(crate) mints: Mints,
     capacity: AtomicU32,
     /// Seats taken and seats leased to shards. Never raised above the capacity.
     out: AtomicU32,
@@ -48,6 +50,7 @@ impl Hall {
             seats: Seats::new(settings.seats),
             spent: Spent::new(settings.seats),
             prefixes: Prefixes::new(settings.seats),
+            mints: Mints::new(),
             capacity: AtomicU32::new(settings.seats),
             out: AtomicU32::new(0),
             taken: AtomicU32::new(0),

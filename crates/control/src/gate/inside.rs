@@ -138,6 +138,20 @@ impl Prefixes {
         least(self.cells(charge.coarse))
     }
 
+    /// How many of the /48 are inside; of IPv4 nobody.
+    pub(crate) fn inside_wide(&self, charge: &Charge) -> u32 {
+        if charge.v6 {
+            least(self.cells(charge.wide))
+        } else {
+            0
+        }
+    }
+
+    /// Whether fewer are inside than were at once lately: somebody with a right of the own may come back.
+    pub(crate) fn has_gone(&self, charge: &Charge) -> bool {
+        self.cells(charge.coarse).iter().any(|cell| missing(cell))
+    }
+
     /// Whether the caps on /64 and /48 are reached.
     pub(crate) fn capped(&self, charge: &Charge, caps: &Caps) -> bool {
         charge.v6
@@ -149,9 +163,9 @@ impl Prefixes {
     /// shows nothing may come back.
     pub(crate) fn may_come_back(&self, charge: &Charge) -> bool {
         // A stranger who shares one cell and came in by it shuts nobody out: one row in which somebody is missing is enough.
-        let missing = |cell: &&Cell| cell.inside.load(Relaxed) < cell.peak.load(Relaxed);
         let cells = self.cells(charge.coarse);
-        cells.iter().all(|cell| cell.owed.load(Relaxed) > 0) && cells.iter().any(missing)
+        cells.iter().all(|cell| cell.owed.load(Relaxed) > 0)
+            && cells.iter().any(|cell| missing(cell))
     }
 
     /// Begins a new period: what is owed lasts for one to two of them.
@@ -204,6 +218,10 @@ impl Prefixes {
         }
         true
     }
+}
+
+fn missing(cell: &Cell) -> bool {
+    cell.inside.load(Relaxed) < cell.peak.load(Relaxed)
 }
 
 fn least(cells: [&Cell; ROWS]) -> u32 {

@@ -8,17 +8,17 @@ use super::door::Door;
 use super::hall::Hall;
 use super::keys::KeyRing;
 use super::lanes::{LANES, Lane};
-use super::limits::{DOORS_MAX, LEASE_MAX, PUZZLE_LIFE_MS};
+use super::limits::{DOORS_MAX, LEASE_MAX, PUZZLE_LIFE_MS, STAY_MIN_S};
 use super::line::Place;
 use super::load::{Load, Resource};
-use super::mode::{Keeper, ModeEvent, ModeOf, by_share};
+use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
 use super::prefix::Charge;
 use super::puzzle::{Proof, SOLUTION_CHARS, tries_of};
 use super::seats::{Found, SeatId};
 use super::spread::Spread;
 use super::tally::Tally;
 use super::ticket::{Kind, TOKEN_CHARS, Token, TokenFault, TokenText};
-use super::verdict::{Counted, Knock, Reason, Shows, Times, Verdict};
+use super::verdict::{Ask, Counted, Knock, Reason, Shows, Times, Verdict};
 
 /// The gate of one shard. Owned by the shard's thread; shares only atomics with the others.
 pub struct Gate {
@@ -39,6 +39,8 @@ pub(super) struct Shown {
     pub(super) id: Option<SeatId>,
     pub(super) right: Option<Right>,
     pub(super) moved: bool,
+    /// A seat was held for it of late, and it did not come.
+    pub(super) lapsed: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -90,17 +92,16 @@ impl Gate {
         verdict
     }
 
-    /// The right to come back, for who is inside now and shows the ticket or mark that the seat is bound to. Good for
-    /// `RESUME_LIFE_MS`; over a restart too. None for anybody else.
+    /// The right to come back, for who is inside now and has been for `STAY_MIN_S`, and shows the ticket or mark that the seat
+    /// is bound to. Good for `RESUME_LIFE_MS`; over a restart too. None for anybody else.
     pub fn resume_ticket(&mut self, knock: &Knock<'_>, times: Times) -> Option<TokenText> {
         let charge = Charge::new(knock.from, knock.door.number, &self.hall.salt);
         let (shown, _) = self.read(knock, &charge, times).ok()?;
         let id = shown.id?;
         let second = self.hall.second.load(Relaxed);
-        match self.hall.seats.find(self.hall.hash(id), second) {
-            Found::Live(_) => Some(self.ticket(knock.door, Lane::Resume, id, &charge, times)),
-            Found::Left | Found::Visited | Found::Nobody => None,
-        }
+        let since = self.hall.seats.since(self.hall.hash(id))?;
+        (second.saturating_sub(since) >= STAY_MIN_S)
+            .then(|| self.ticket(knock.door, Lane::Resume, id, &charge, times))
     }
 
     /// Once a sweep: gives back what is leased and not needed, and says whether this shard's own mode has changed.
@@ -160,6 +161,8 @@ impl Gate {
         }
         let (mut shown, proof) = match self.read(knock, charge, times) {
             Ok(shown) => shown,
+            // An element cannot change its address: what it shows is as good as nothing, and no worse.
+            Err(reason) if self.may_ignore(knock, reason) => (Shown::default(), None),
             Err(reason) => return (counted, Verdict::TurnAway(reason)),
         };
         counted.moved = shown.moved;
@@ -177,35 +180,54 @@ impl Gate {
         let fresh = unseated && shown.right.is_some_and(|right| right.once);
         if fresh && hash.is_some_and(|hash| self.hall.spent.has(hash)) {
             // One who was inside, and of whom this is all that is left, comes back as if with nothing in hand.
-            if !self.may_return(knock.door, charge) {
+            if self.may_return(knock.door, charge) {
+                shown.right = Some(Right::RETURNS);
+            } else if self.may_ignore(knock, Reason::Spent) {
+                shown = Shown::default();
+            } else {
                 return (counted, Verdict::TurnAway(Reason::Spent));
             }
-            shown.right = Some(Right::RETURNS);
         }
         if let Some((proof, token)) = proof
             && !solved(knock, &proof, &token, times)
         {
             return (counted, Verdict::TurnAway(Reason::WrongSolution));
         }
-        match found {
-            Found::Live(lane) => {
+        match (found, shown.id) {
+            // Who only asks for the right has it: the seat stays with who hears by it, or as long as it is held.
+            (Found::Live(lane), Some(id)) if knock.ask != Ask::Sound => {
+                counted.lane = lane;
+                let right = shown.right.map(|right| (right.lane, id));
+                return (counted, self.open(knock.door, right, charge, times));
+            }
+            (Found::Live(lane), _) => {
                 counted.lane = lane;
                 if let Some(claim) = hash.and_then(|hash| self.hall.seats.take_over(hash, second)) {
-                    return (
-                        counted,
-                        self.seated_again(knock, charge, (shown.id, shown.moved), claim, times),
-                    );
+                    return (counted, self.seated_again(knock, charge, &shown, claim));
                 }
                 // Left in this very instant.
                 shown.right = Some(Right::RESUMES);
             }
-            Found::Left => shown.right = Some(Right::RESUMES),
-            Found::Visited | Found::Nobody => {}
+            (Found::Left, _) => shown.right = Some(Right::RESUMES),
+            (Found::Visited, _) => shown.lapsed = shown.right.is_some_and(|right| !right.returns),
+            (Found::Nobody, _) => {}
         }
         counted.lane = shown.right.map_or(Lane::Free, |right| right.lane);
         let (lane, verdict) = self.admit(knock, charge, shown, load, times);
         counted.lane = lane;
         (counted, verdict)
+    }
+
+    /// What was good once and is over says nothing against who shows it and asks for the sound.
+    fn may_ignore(&self, knock: &Knock<'_>, reason: Reason) -> bool {
+        let calm = knock.door.mode().max(self.mode.mode()) == Mode::Calm;
+        let over = match reason {
+            Reason::Token(TokenFault::Expired) => true,
+            // In a storm it is asked for a right, and somebody may be showing one from everywhere.
+            Reason::Token(TokenFault::WrongEpoch) | Reason::Spent => calm,
+            _ => false,
+        };
+        knock.ask == Ask::Sound && over
     }
 
     fn read(
@@ -266,6 +288,7 @@ impl Gate {
                 returns: false,
             }),
             moved: token.prefix != 0 && token.prefix != charge.tag(),
+            lapsed: false,
         };
         Ok((shown, proof.map(|proof| (proof, token))))
     }

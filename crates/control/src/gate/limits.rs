@@ -20,14 +20,22 @@ pub const LEFT_KEPT_S: u32 = 5 * 60;
 pub const AGAIN_AT_ONCE: u32 = 8;
 pub const AGAIN_EVERY_S: u32 = 5;
 /// Seconds inside below which a seat was held for a moment only: leaving it is no lost connection, earns its prefix no
-/// allowance, and a mark without a right is nothing to come back by. Longer than a flood that comes and goes can afford.
+/// allowance, a mark without a right is nothing to come back by, and there is no ticket to come back with. Longer than a flood that comes and goes can afford.
 pub const STAY_MIN_S: u32 = 10;
 /// Milliseconds that a place must be old before it lets anybody in: a flood that never comes back gets nothing. With the jitter
 /// of `POLL_MS_BUSY` who comes twice is inside within a second and a bit, also by a page without script, which counts seconds.
 pub const PLACE_AGE_MIN_MS: u64 = 800;
 /// Milliseconds over which those who come twice are spread, beyond that age.
 pub const POLL_MS_BUSY: u32 = 200;
-/// Milliseconds that a seat is held for a ticket not yet used. After it the seat is free again and the right remains.
+/// Places that one prefix is given at once, and places more a second: an access of a thousand gets them in one go. Beyond it
+/// one comes again without; else one connection could make the line longer than it is ever called.
+pub const PLACES_AT_ONCE: u32 = 1_024;
+pub const PLACES_A_SECOND: u32 = 64;
+/// Cells a row in which that is counted, 32 bytes each: with as many prefixes pressing at once as there are cells, a stranger
+/// shares all four with others one time in 6.
+pub const MINT_CELLS: usize = 32_768;
+/// Milliseconds that a seat is held for a ticket not yet used. After it the seat is free again and the right remains, but
+/// nothing is held for it any more as long as that is remembered (`LEFT_KEPT_S`): it asks for the sound and finds a seat or not.
 pub const SEAT_HELD_MS: u64 = 30_000;
 /// Seats held at once by one queue of a shell. Further ones are not held: their tickets are good, their seats free.
 pub const HELD_MAX: usize = 65_536;
@@ -125,3 +133,8 @@ pub const GUARANTEE_AHEAD_S: f64 = 3.0;
 /// comers find some: one in `QUIET_KEPT_PART`, at least `QUIET_KEPT_MIN`, but never more than a tenth of all.
 pub const QUIET_KEPT_PART: u32 = 50;
 pub const QUIET_KEPT_MIN: u32 = 8;
+/// In calm and busy one prefix takes no more seats of a space than are still free, but may always have so many: whoever comes
+/// from elsewhere when nobody did before finds half of them.
+pub const ALONE_MIN: u32 = 16;
+/// Times the level that a /48 of IPv6 is held to: its 256 parts cost who has it nothing, and may be as many homes.
+pub const WIDE_LEVELS: u32 = 4;

@@ -1,8 +1,8 @@
 //! The line: a place is two numbers that its holder keeps; the server keeps a few counts a space, whoever waits.
 //!
-//! A place is (bucket, rank). Bucket 0 is the lottery: who comes before the draw gets a random rank. After it a bucket is ten
-//! seconds and the rank the moment of arrival within it. `called` is the highest place whose turn has come. How many places
-//! lie before one follows from the counts at the buckets' beginnings.
+//! A place is (bucket, rank). Bucket 0 is the lottery: who comes before the draw gets a random rank, a part of 2^32. After it
+//! a bucket is ten seconds and the rank a number in order of arrival within it, from 1. `called` is the highest place whose
+//! turn has come. How many places lie before one follows from the counts at the buckets' beginnings.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU32, AtomicU64,
@@ -97,8 +97,8 @@ impl Line {
     }
 
     /// A new place. `random` decides the rank before the draw.
-    pub(crate) fn mint(&self, now: Now, random: u32) -> Place {
-        self.issued.fetch_add(1, Relaxed);
+    pub(crate) fn mint(&self, random: u32) -> Place {
+        let before = self.issued.fetch_add(1, Relaxed);
         if !self.drawn.load(Acquire) {
             // Rank 0 is never given: what is called stands at 0 before the draw.
             return Place {
@@ -106,11 +106,11 @@ impl Line {
                 rank: random.max(1),
             };
         }
+        // Counted before the bucket is read: one that begins in between makes the place its first, or the one before that.
         let bucket = self.bucket.load(Acquire);
-        let began = Now(self.bucket_began.load(Relaxed));
         Place {
             bucket,
-            rank: fraction(now.since(began)),
+            rank: number_in(before.saturating_add(1), self.start(bucket)),
         }
     }
 
@@ -119,8 +119,8 @@ impl Line {
         place.packed() <= self.called_place.load(Relaxed)
     }
 
-    /// How many places lie before it.
-    pub(crate) fn position(&self, place: Place, now: Now) -> u64 {
+    /// How many have had their turn when it has.
+    pub(crate) fn position(&self, place: Place) -> u64 {
         let (bucket, issued) = (self.bucket.load(Acquire), self.issued.load(Relaxed));
         if place.bucket > bucket {
             return issued;
@@ -129,20 +129,12 @@ impl Line {
             return 0;
         }
         let from = self.start(place.bucket);
-        if place.bucket < bucket {
-            return from
-                + scale(
-                    self.start(place.bucket + 1).saturating_sub(from),
-                    place.rank,
-                    u32::MAX,
-                );
-        }
-        let whole = if bucket == 0 {
-            u32::MAX
+        let inside = self.end(place.bucket, bucket, issued).saturating_sub(from);
+        from + if place.bucket == 0 {
+            ((u128::from(inside) * u128::from(place.rank)) >> 32) as u64
         } else {
-            self.elapsed(now)
-        };
-        from + scale(issued.saturating_sub(from), place.rank, whole)
+            u64::from(place.rank).min(inside)
+        }
     }
 
     pub(crate) fn called(&self) -> u64 {
@@ -184,7 +176,7 @@ impl Line {
     }
 
     /// Calls so many more, at most all. Before the draw nobody.
-    pub(crate) fn call(&self, more: u64, now: Now) {
+    pub(crate) fn call(&self, more: u64) {
         if !self.drawn.load(Relaxed) {
             return;
         }
@@ -194,36 +186,33 @@ impl Line {
         let place = if called == issued {
             Place {
                 bucket,
-                rank: self.elapsed(now),
+                rank: number_in(issued, self.start(bucket)),
             }
         } else {
-            self.place_of(called, old.bucket, bucket, now)
+            self.place_of(called, old.bucket, bucket)
         };
         self.called.store(called, Relaxed);
         // A turn that has come stays.
         self.called_place.store(place.max(old).packed(), Relaxed);
     }
 
-    /// The place that so many lie before, sought from a bucket on.
-    fn place_of(&self, count: u64, from: u32, newest: u32, now: Now) -> Place {
+    /// The last of so many places, sought from a bucket on.
+    fn place_of(&self, count: u64, from: u32, newest: u32) -> Place {
         let oldest = newest.saturating_sub(BUCKETS as u32 - 1);
         let mut bucket = from.max(oldest);
         while bucket < newest && self.start(bucket + 1) <= count {
             bucket += 1;
         }
         let start = self.start(bucket);
-        let (end, whole) = if bucket == newest {
-            (self.issued.load(Relaxed), self.elapsed(now))
-        } else {
-            (self.start(bucket + 1), u32::MAX)
-        };
-        let inside = count.saturating_sub(start).min(end.saturating_sub(start));
-        let rank =
-            u128::from(inside) * u128::from(whole) / u128::from(end.saturating_sub(start).max(1));
-        Place {
-            bucket,
-            rank: rank as u32,
+        if bucket > 0 {
+            let rank = number_in(count, start);
+            return Place { bucket, rank };
         }
+        let end = self.end(bucket, newest, self.issued.load(Relaxed));
+        let all = end.saturating_sub(start).max(1);
+        let part = (u128::from(count.saturating_sub(start)) << 32) / u128::from(all);
+        let rank = part.min(u128::from(u32::MAX)) as u32;
+        Place { bucket, rank }
     }
 
     pub(crate) fn set_pace(&self, slow: f64, quick: f64) {
@@ -264,17 +253,20 @@ impl Line {
         self.starts[bucket as usize % BUCKETS].load(Relaxed)
     }
 
-    fn elapsed(&self, now: Now) -> u32 {
-        fraction(now.since(Now(self.bucket_began.load(Relaxed))))
+    /// Places before the bucket's end, which of the newest is now.
+    fn end(&self, bucket: u32, newest: u32, issued: u64) -> u64 {
+        if bucket < newest {
+            self.start(bucket + 1)
+        } else {
+            issued
+        }
     }
 }
 
-/// Of a bucket's time, in parts of 2^32.
-fn fraction(micros: u64) -> u32 {
-    let whole = BUCKET_MS * 1_000;
-    ((u128::from(micros.min(whole)) << 32) / u128::from(whole)).min(u128::from(u32::MAX)) as u32
+/// The number within its bucket of the last of so many places.
+fn number_in(count: u64, start: u64) -> u32 {
+    u32::try_from(count.saturating_sub(start)).unwrap_or(u32::MAX)
 }
 
-fn scale(count: u64, rank: u32, whole: u32) -> u64 {
-    (u128::from(count) * u128::from(rank.min(whole)) / u128::from(whole.max(1))) as u64
-}
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,7 @@ pub mod lanes;
 pub mod limits;
 pub mod line;
 pub mod load;
+mod mints;
 pub mod mode;
 mod pass;
 pub mod prefix;

@@ -58,7 +58,7 @@ impl Drop for Pass {
         let hall = &self.door.hall;
         let second = hall.second.load(Relaxed);
         let stayed = !self.unused && second.saturating_sub(self.since) >= STAY_MIN_S;
-        let visited = !stayed && !self.proven;
+        let visited = self.unused || !stayed && !self.proven;
         let own = self
             .key
             .is_none_or(|key| hall.seats.leave(key, second, visited));

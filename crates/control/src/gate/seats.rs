@@ -36,7 +36,7 @@ pub(crate) enum Found {
     Live(Lane),
     /// Left no longer ago than `LEFT_KEPT_S`.
     Left,
-    /// The same, but was there for a moment only and had shown no right.
+    /// The same, but was there for a moment only and had shown no right, or had a seat held and did not come.
     Visited,
     Nobody,
 }
@@ -114,6 +114,12 @@ impl Seats {
             .max();
         let ahead = paid.unwrap_or(0).saturating_sub(second);
         ahead.saturating_sub((AGAIN_AT_ONCE - 1) * AGAIN_EVERY_S)
+    }
+
+    /// Since which second the right has been inside, if it is.
+    pub(crate) fn since(&self, hash: u64) -> Option<u32> {
+        let (slot, _) = self.live(hash)?;
+        Some((self.stays[slot].load(Relaxed) >> 32) as u32)
     }
 
     /// Takes over the seat if the right has one, else does nothing.

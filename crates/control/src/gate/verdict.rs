@@ -84,7 +84,7 @@ pub struct Waiting {
 /// Why somebody waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// Nothing to wait for: ask for the sound.
+    /// Nothing to wait for: ask for the sound, with the ticket that stands where else a place does, if there is one.
     Open,
     /// Shows no right, or one too young to use.
     NoRight,

@@ -34,6 +34,8 @@ const DOOR_WAIT: Duration = Duration::from_millis(20);
 /// Of the tickets that RSVPs may get, the part of one prefix (/24, /56), and never fewer than so many.
 const RSVP_PREFIX_PART: u32 = 64;
 const RSVP_PREFIX_MIN: u32 = 4;
+/// Shares of a prefix that a /48 of IPv6 has, whose parts cost who has it nothing.
+const RSVP_WIDE_SHARES: u32 = hustings_control::gate::limits::WIDE_LEVELS;
 
 /// What an operator sets of one space's door.
 #[derive(Deserialize, ToSchema)]
@@ -241,24 +243,43 @@ pub fn rsvps() -> Extension<Rsvps> {
 }
 
 impl Rsvps {
-    /// Counts one more, when the space and the prefix may have it. The table has at most as many rows as tickets.
+    /// Counts one more, when the space and the prefix may have it. The table has at most two rows a ticket.
     fn take(&self, space: &SpaceId, from: std::net::IpAddr, most: u32) -> Result<(), &'static str> {
-        let hash = blake3::keyed_hash(&self.salt, &prefix(from));
-        let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
-        let hash = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let given = given.entry(space.clone()).or_default();
         if given.all >= most {
             return Err("all tickets of this kind are given out; come when it begins");
         }
-        let of_prefix = given.by_prefix.entry(hash).or_default();
-        if *of_prefix >= (most / RSVP_PREFIX_PART).max(RSVP_PREFIX_MIN) {
+        let share = (most / RSVP_PREFIX_PART).max(RSVP_PREFIX_MIN);
+        let shares = [
+            (prefix(from), share),
+            (wide(from), share * RSVP_WIDE_SHARES),
+        ];
+        let rows = shares.map(|(prefix, most)| (self.hash(&prefix), most));
+        let has = |row: &u64| given.by_prefix.get(row).copied().unwrap_or(0);
+        if rows.iter().any(|(row, most)| has(row) >= *most) {
             return Err("your network has its share of tickets; come when it begins");
         }
-        *of_prefix += 1;
+        for (row, _) in rows {
+            *given.by_prefix.entry(row).or_default() += 1;
+        }
         given.all += 1;
         Ok(())
     }
+
+    fn hash(&self, prefix: &[u8]) -> u64 {
+        let hash = blake3::keyed_hash(&self.salt, prefix);
+        let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+/// The /48 of IPv6; of IPv4 once more the /24, told apart from it.
+fn wide(from: std::net::IpAddr) -> [u8; 17] {
+    let mut out = prefix(from);
+    out[0] += 100;
+    out[7..].fill(0);
+    out
 }
 
 #[derive(Serialize, ToSchema)]

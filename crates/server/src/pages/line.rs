@@ -106,6 +106,13 @@ fn stand(app: &App, door: &Arc<Door>, from: IpAddr, place: String) -> LineState 
             }
         }
         Verdict::Wait(Waiting {
+            cause: Cause::Open,
+            place: Some(ticket),
+            ..
+        }) => LineState::Turn {
+            ticket: ticket.as_str().to_owned(),
+        },
+        Verdict::Wait(Waiting {
             cause: Cause::Open, ..
         })
         | Verdict::Prove(_) => LineState::Open,

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use hustings_control::gate::limits::DRAW_SPREAD_MS;
+use hustings_control::gate::limits::{DRAW_SPREAD_MS, STAY_MIN_S};
 use hustings_control::gate::line::{Estimate, poll_after};
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Milliseconds that somebody waits at least, whatever is answered: nobody hammers by mistake of ours.
 const WAIT_MS_MIN: u64 = 200;
 /// Until the page asks for the right to come back, once it hears.
-pub(super) const RESUME_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RESUME_AFTER: Duration = Duration::from_secs(STAY_MIN_S as u64 + 1);
 
 /// How somebody listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! What a knock says and what is answered, as JSON: the same whether a shard answers or a page's thread.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use hustings_control::gate::limits::{RESUME_LIFE_MS, SEAT_HELD_MS};
 use hustings_control::gate::line::Estimate;
 use hustings_control::gate::puzzle::SOLUTION_CHARS;
 use hustings_control::gate::ticket::TOKEN_CHARS;
-use hustings_control::gate::{Ask, Cause, Door, Mode, Reason, Shows, Verdict, Waiting};
+use hustings_control::gate::{Ask, Cause, Door, Mode, Reason, Shows, TokenText, Verdict, Waiting};
 
 use super::Wicket;
 
@@ -73,21 +73,14 @@ pub(crate) fn answer_knock(
     let _ = match verdict {
         Verdict::Enter(entry) => {
             wicket.hold(entry.pass);
-            match &entry.ticket {
-                Some(ticket) => write!(
-                    out,
-                    r#"{{"verdict":"enter","ticket":"{}","held_ms":{SEAT_HELD_MS}}}"#,
-                    ticket.as_str()
-                ),
-                None => write!(out, r#"{{"verdict":"enter","ticket":null,"held_ms":0}}"#),
-            }
+            write_enter(entry.ticket.as_ref(), SEAT_HELD_MS, out)
         }
-        // In calm there is nothing to hold: the sound is asked for with nothing in hand.
+        // There is nothing to hold: the sound is asked for with nothing in hand, or with the ticket, which may find a seat.
         Verdict::Wait(Waiting {
-            cause: Cause::Open, ..
-        }) => {
-            write!(out, r#"{{"verdict":"enter","ticket":null,"held_ms":0}}"#)
-        }
+            cause: Cause::Open,
+            place,
+            ..
+        }) => write_enter(place.as_ref(), 0, out),
         Verdict::Wait(waiting) => {
             let draw_ms = door.draws_in_ms(wicket.now());
             write_waiting(&waiting, mode, draw_ms, out)
@@ -101,6 +94,17 @@ pub(crate) fn answer_knock(
         Verdict::TurnAway(reason) => write_turned_away(reason, out),
     };
     Ok(())
+}
+
+fn write_enter(ticket: Option<&TokenText>, held_ms: u64, out: &mut Vec<u8>) -> io::Result<()> {
+    match ticket {
+        Some(ticket) => write!(
+            out,
+            r#"{{"verdict":"enter","ticket":"{}","held_ms":{held_ms}}}"#,
+            ticket.as_str()
+        ),
+        None => write!(out, r#"{{"verdict":"enter","ticket":null,"held_ms":0}}"#),
+    }
 }
 
 fn shows<'a>(body: &Body<'a>, solved: &'a mut [u8; SOLUTION_CHARS]) -> Result<Shows<'a>, BadKnock> {

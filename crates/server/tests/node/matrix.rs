@@ -122,7 +122,7 @@ struct Guest {
     sound: TcpStream,
 }
 
-fn guest(node: &Node, prefix: usize) -> Guest {
+fn sit(node: &Node, prefix: usize) -> (usize, TcpStream) {
     let target = format!("/s/evening/live.ogg?n={prefix:x}");
     let mut sound = say(node, prefix, &get(&target));
     let mut first = [0; 12];
@@ -132,6 +132,11 @@ fn guest(node: &Node, prefix: usize) -> Guest {
         "{}",
         String::from_utf8_lossy(&first)
     );
+    (prefix, sound)
+}
+
+/// The right to come back, which who has been inside for a while gets.
+fn with_ticket(node: &Node, (prefix, sound): (usize, TcpStream)) -> Guest {
     let mut ticket = String::new();
     until("a right to come back", || {
         let body = format!(r#"{{"ask":"resume","n":"{prefix:x}"}}"#);
@@ -157,7 +162,9 @@ fn row_30_a_deploy_at_the_peak_loses_nobody_who_was_inside() {
     let start = || Setup::new(data.path()).with(&["--seats", &seats]).start();
     let node = start();
     node.live("evening");
-    let guests: Vec<Guest> = (0..40).map(|number| guest(&node, 100 + number)).collect();
+    let seated: Vec<_> = (0..40).map(|number| sit(&node, 100 + number)).collect();
+    let guests = seated.into_iter().map(|seated| with_ticket(&node, seated));
+    let guests: Vec<Guest> = guests.collect();
     let strangers = |node: &Node, from: usize| -> Vec<TcpStream> {
         (0..200)
             .map(|number| say(node, from + number % 60, &get("/s/evening/live.ogg")))

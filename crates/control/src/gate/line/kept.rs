@@ -68,7 +68,7 @@ impl Line {
             self.bucket_began
                 .store(times.now.0.saturating_sub(ran % BUCKET_MS * 1_000), Relaxed);
             let bucket = self.bucket.load(Relaxed);
-            let place = self.place_of(snapshot.called, 0, bucket, times.now);
+            let place = self.place_of(snapshot.called, 0, bucket);
             self.called_place.store(place.packed(), Relaxed);
         } else {
             self.called_place.store(0, Relaxed);

@@ -11,7 +11,8 @@ pub(super) const FREE: u64 = 0;
 pub(super) const CLAIMED: u64 = 1;
 /// Nobody sits there; the rest is the second in which it was left.
 pub(super) const LEFT: u64 = 2;
-/// The same, but who left showed no right and stayed for a moment only: nothing to come back by.
+/// The same, but who left showed no right and stayed for a moment only, or was held a seat and never came: nothing to come
+/// back by.
 pub(super) const VISITED: u64 = 3;
 /// Somebody sits there, in lane `state - LIVE`; the rest is the connection's generation.
 pub(super) const LIVE: u64 = 4;
