@@ -15,15 +15,12 @@ use super::load::Resource;
 use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
 use super::verdict::Times;
 
+mod level;
+
 /// How fast the memory of unmet demand fades, a tick: those who were told to wait come again after some seconds.
 const DEMAND_FADES: f64 = 0.95;
 /// Below it nobody wants any more: somebody who has not come again for six seconds.
 const DEMAND_MIN: f64 = 0.05;
-/// Ticks after which the level rises when seats lie idle, and sinks when there are none.
-const LEVEL_IDLE_TICKS: u32 = 5;
-const LEVEL_SINK_TICKS: u32 = 5;
-/// One seat in so many may lie idle before the level rises past those who are still in line.
-const LEVEL_KEPT_PART: u32 = 30;
 /// Ticks in which a lane may leave its credits unused before they go to lanes that would use them.
 const IDLE_TICKS: u32 = 10;
 
@@ -237,40 +234,6 @@ impl Booked {
             to,
             because: short,
         })
-    }
-
-    /// Progressive filling: the level rises when seats lie idle that only prefixes above it want, though more of the line was
-    /// called; it sinks while those below it find none. So each prefix gets what it wants or as much as any other.
-    pub(super) fn level(&mut self) {
-        let level = self.door.level.load(Relaxed);
-        let free = 2;
-        // While places of the line are not yet called, some below the level will be among them: a few seats may lie idle for them.
-        let all = self.door.inside() + self.seen.room;
-        let kept = if self.waiting() > 0 {
-            all / LEVEL_KEPT_PART
-        } else {
-            0
-        };
-        // Those above it ask seldom: what counts is that they do while seats lie idle, not that they do in each tick.
-        if self.seen.left[free] <= kept {
-            self.spare = 0;
-        } else if self.seen.over_level > 0 {
-            self.spare += 1;
-        }
-        let none = self.seen.left[free] == 0 && (self.seen.unmet[free] > 0 || self.waiting() > 0);
-        self.sink = if none { self.sink + 1 } else { 0 };
-        let next = if self.keeper.mode() < Mode::Storm {
-            1
-        } else if self.spare >= LEVEL_IDLE_TICKS {
-            self.spare = 0;
-            level.saturating_add((level / 8).max(1))
-        } else if self.sink >= LEVEL_SINK_TICKS {
-            self.sink = 0;
-            level.saturating_sub((level / 16).max(1)).max(1)
-        } else {
-            level
-        };
-        self.door.level.store(next, Relaxed);
     }
 
     /// Deals credits to the lanes and calls the line by what the free lane gets.

@@ -179,14 +179,10 @@ impl Gate {
         let unseated = matches!(found, Found::Visited | Found::Nobody);
         let fresh = unseated && shown.right.is_some_and(|right| right.once);
         if fresh && hash.is_some_and(|hash| self.hall.spent.has(hash)) {
-            // One who was inside, and of whom this is all that is left, comes back as if with nothing in hand.
-            if self.may_return(knock.door, charge) {
-                shown.right = Some(Right::RETURNS);
-            } else if self.may_ignore(knock, Reason::Spent) {
-                shown = Shown::default();
-            } else {
-                return (counted, Verdict::TurnAway(Reason::Spent));
-            }
+            shown = match self.once_more(knock, charge, shown) {
+                Ok(shown) => shown,
+                Err(reason) => return (counted, Verdict::TurnAway(reason)),
+            };
         }
         if let Some((proof, token)) = proof
             && !solved(knock, &proof, &token, times)
@@ -216,6 +212,23 @@ impl Gate {
         let (lane, verdict) = self.admit(knock, charge, shown, load, times);
         counted.lane = lane;
         (counted, verdict)
+    }
+
+    /// One who was inside, and of whom a spent right is all that is left, comes back as if with nothing in hand.
+    fn once_more(
+        &self,
+        knock: &Knock<'_>,
+        charge: &Charge,
+        mut shown: Shown,
+    ) -> Result<Shown, Reason> {
+        if self.may_return(knock.door, charge) {
+            shown.right = Some(Right::RETURNS);
+            Ok(shown)
+        } else if self.may_ignore(knock, Reason::Spent) {
+            Ok(Shown::default())
+        } else {
+            Err(Reason::Spent)
+        }
     }
 
     /// What was good once and is over says nothing against who shows it and asks for the sound.
