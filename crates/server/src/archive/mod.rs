@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use hustings_control::ids::{SpaceId, UnixMillis};
+use hustings_control::numbers::PAGE_MS;
 use hustings_media::fanout::Ring;
 use hustings_media::time::MediaTime;
 
@@ -50,6 +51,8 @@ struct Inner {
     music: PathBuf,
     /// Why a recording is not taken at the moment, by space.
     troubles: Mutex<BTreeMap<SpaceId, String>>,
+    /// Pages of the ring that the disk has not taken, by space.
+    behind: Mutex<BTreeMap<SpaceId, u64>>,
     /// One writer for each space; a second one waits until the first has let the file go.
     writers: Mutex<BTreeMap<SpaceId, Arc<Mutex<()>>>>,
     hold_loop: std::sync::OnceLock<Arc<[f32]>>,
@@ -70,6 +73,7 @@ impl Archive {
                 recordings,
                 music,
                 troubles: Mutex::default(),
+                behind: Mutex::default(),
                 writers: Mutex::default(),
                 hold_loop: std::sync::OnceLock::new(),
             }),
@@ -143,6 +147,12 @@ impl Archive {
     /// Set while the disk does not take recordings, with the reason: for the operator, who may know of every space.
     pub fn trouble(&self) -> Option<String> {
         lock(&self.inner.troubles).values().next().cloned()
+    }
+
+    /// Whole seconds of a recording that the disk has not taken, when its writer last looked.
+    pub fn behind_s(&self, space: &SpaceId) -> u32 {
+        let pages = lock(&self.inner.behind).get(space).copied().unwrap_or(0);
+        u32::try_from(pages.saturating_mul(PAGE_MS) / 1_000).unwrap_or(u32::MAX)
     }
 
     /// The same of one space, for its host.

@@ -143,6 +143,8 @@ impl Writer {
     }
 
     fn tell(&self, result: &io::Result<()>) {
+        let behind = self.ring.next_sequence().saturating_sub(self.next);
+        lock(&self.inner.behind).insert(self.space.clone(), behind);
         let mut troubles = lock(&self.inner.troubles);
         match result {
             Ok(()) => {
@@ -169,12 +171,14 @@ impl Writer {
             let _ = file.sync();
         }
         lock(&self.inner.troubles).remove(&self.space);
+        lock(&self.inner.behind).remove(&self.space);
     }
 
     fn close(mut self, reply: oneshot::Sender<Result<(String, u64), ArchiveError>>) {
         // Should the disk refuse the last pages, the file is closed with what it has.
         let last = self.write_all(&mut Instant::now());
         lock(&self.inner.troubles).remove(&self.space);
+        lock(&self.inner.behind).remove(&self.space);
         if self.missed > 0 {
             tracing::warn!(space = %self.space, pages = self.missed, "the recording has a hole: the disk was too slow");
         }

@@ -1,13 +1,15 @@
 //! `hustings simulate`: a night in virtual time. The gate, line, cadence and shard are the production's; the people, the
 //! clock and the cost of those inside are told.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use hustings_rehearse::scenario::{File, LIBRARY, Sight, Wish, library};
 use hustings_rehearse::{
-    Attack, Costs, Curve, Kind, Night, Report, Scenario, simulate, simulate_night, table,
+    Attack, Costs, Curve, Kind, Night, Report, Scenario, record, simulate, simulate_night, table,
 };
+
+use crate::ops::report::{Report as NightReport, of_virtual};
 
 /// Bytes of a scenario's file. A larger one is a mistake in the path.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -68,6 +70,9 @@ pub struct SimulateCommand {
     /// Microseconds of a core that a knock on a new connection costs.
     #[arg(long, default_value_t = Costs::default().knock_ns / 1e3)]
     pub knock_us: f64,
+    /// Write the report that an operator would read of this night: one HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Print JSON, as docs/simulate.md describes it.
     #[arg(long)]
     pub json: bool,
@@ -87,14 +92,29 @@ impl SimulateCommand {
             let text = LIBRARY.iter().find(|(known, _)| known == name);
             return Ok(text.with_context(|| unknown(name))?.1.to_owned());
         }
-        let report = self.report()?;
+        if let Some(file) = &self.report {
+            let scenario = self.scenario.as_ref();
+            return self.write_report(file, scenario.context("--report needs --scenario")?);
+        }
+        let report = self.night_told()?;
         if self.json {
             return Ok(format!("{}\n", serde_json::to_string_pretty(&report)?));
         }
         Ok(table(&report))
     }
 
-    fn report(&self) -> anyhow::Result<Report> {
+    fn write_report(&self, file: &Path, scenario: &str) -> anyhow::Result<String> {
+        let night = self.night(scenario)?;
+        let records = of_virtual(&record(&night)?, &night.name, night.seed);
+        let records = records.context("the night is over before its first second")?;
+        let report = NightReport::new(&records, false);
+        std::fs::write(file, report.html())
+            .with_context(|| format!("{} cannot be written", file.display()))?;
+        let finding = &report.finding;
+        Ok(format!("{}\n{}\n", finding.headline, finding.summary))
+    }
+
+    fn night_told(&self) -> anyhow::Result<Report> {
         match &self.scenario {
             Some(scenario) => Ok(simulate_night(&self.night(scenario)?)?),
             None => Ok(simulate(&self.flags())?),
@@ -221,6 +241,7 @@ mod tests {
             sweep_us: 5.0,
             second_us: 2.0,
             knock_us: 40.0,
+            report: None,
             json: false,
         };
         let words = command.output().unwrap();
@@ -272,6 +293,21 @@ mod tests {
             "{}",
             json["fell_out"]
         );
+    }
+
+    #[test]
+    fn the_report_of_a_virtual_night_says_what_its_label_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("night.html");
+        let said = output(&format!(
+            "--scenario bad-deploy --report {}",
+            file.display()
+        ))
+        .unwrap();
+        assert!(said.starts_with("It was our own mistake."), "{said}");
+        let page = std::fs::read_to_string(&file).unwrap();
+        assert!(page.contains("None of this happened"), "{page}");
+        assert!(output("--listeners 50 --report x").is_err());
     }
 
     #[test]

@@ -155,6 +155,7 @@ impl Gatherer {
             row.stage = stage_of(handle, before, node.up_ms);
             let wish = self.from.entrance.wish(&handle.id);
             (row.paused, row.limit) = (wish.paused, wish.limit.unwrap_or(0));
+            row.stage.recording_behind_s = self.from.archive.behind_s(&handle.id);
             row.stage.recording_trouble = self.from.archive.trouble_of(&handle.id).is_some();
             let seats = node_seats(&self.from.entrance);
             row.guaranteed = (wish.guaranteed.unwrap_or(0.0) * f64::from(seats)) as u32;

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use hustings_control::ids::SpaceId;
 use hustings_evidence::chain::{Entry, Expect, Verified};
-use hustings_evidence::judge::Gathering;
 use hustings_evidence::judge::words::number;
-use hustings_evidence::row::Happening;
+use hustings_evidence::judge::{Gathering, seconds};
+use hustings_evidence::row::{Happening, SpaceRow};
+use hustings_rehearse::Run;
 
 use super::{Proof, Records};
 use crate::ops::flight::{BadChain, read, written};
@@ -67,6 +68,28 @@ pub fn load(
         happenings: happenings.into(),
         proof,
         proven: None,
+    })
+}
+
+/// Of a night that did not happen: its first space. None: it had no rows.
+pub fn of_virtual(run: &Run, name: &str, seed: u64) -> Option<Records> {
+    let space = run.spaces.first()?.space.clone()?;
+    let rows = run.spaces.iter();
+    let rows = rows.filter(|row| row.space.as_ref() == Some(&space));
+    let rows: Vec<SpaceRow> = rows.cloned().collect();
+    Some(Records {
+        seconds: seconds(&run.nodes, &rows),
+        happenings: run.happenings.clone(),
+        title: format!("Simulated: {name}"),
+        proof: Proof {
+            whole: true,
+            words: format!(
+                "None of this happened: hustings simulate made these rows, of the scenario {name} with seed {seed}. No node has signed them."
+            ),
+            ..Proof::default()
+        },
+        proven: None,
+        space,
     })
 }
 

@@ -12,7 +12,7 @@ use hustings_evidence::judge::{Facts, Finding, Minute, Proven, Second, judge, mi
 use hustings_evidence::row::{Happening, What};
 use serde::Serialize;
 
-pub use self::load::load;
+pub use self::load::{load, of_virtual};
 
 /// Happenings that a report lists; later ones are counted.
 const HAPPENINGS_MAX: usize = 1_000;

@@ -11,8 +11,9 @@ use super::drawn::charts;
 use super::{Numbers, Report};
 
 const STYLE: &str = include_str!("../../../../../web/hustings.css");
-/// What this page has beyond the pages of the evening: long tables fold in print, and evidence keeps together.
-const MORE_STYLE: &str = ".weigh li,.nums>div{break-inside:avoid}.wide td{min-inline-size:14rem}.hash{font-family:var(--mono);font-size:var(--t0);overflow-wrap:anywhere}@media print{details.data>summary{display:none}.scroll{overflow:visible}}";
+/// What this page has beyond the pages of the evening: long tables fold in print, evidence keeps together, and times of a
+/// chart have room on a phone.
+const MORE_STYLE: &str = ".weigh li,.nums>div{break-inside:avoid}.wide td{min-inline-size:14rem}.hash{font-family:var(--mono);font-size:var(--t0);overflow-wrap:anywhere}@media(max-width:40rem){.ticks span:not(:first-child):not(:last-child){display:none}}@media print{details.data>summary{display:none}.scroll{overflow:visible}}";
 const CHECK: &str = "M4 12.5l5.5 5.5L20.5 6";
 const CROSS: &str = "M5 5l14 14M19 5L5 19";
 const MARK: &str = "M1 19.5h22V23H1zM4 12h3.5v7.5H4zM10.25 9.5h3.5v10h-3.5zM16.5 14H20v5.5h-3.5z";
@@ -246,6 +247,7 @@ fn harmed(report: &Report) -> Markup {
                 (Some(from), Some(to)) => dl class="nums four" {
                     (figure("Longest line", number(harm.in_line_most), "most people in line in one second"))
                     (figure("Mean wait", harm.wait_mean_s.map_or("-".to_owned(), duration), "seconds in line, divided by those who came in while there was a line"))
+                    (figure("Told to wait", number(harm.told_to_wait), "knocks that found no seat free for them; one person may knock often"))
                     (figure("Fell out", number(harm.fell_out), "connections inside that ended together, or that the node ended"))
                     (figure("Sound missed", duration(harm.silent_listener_seconds), "listener-seconds until those who fell out were back"))
                     (figure("Dead air", duration(harm.dead_air_listener_seconds), "listener-seconds in which nobody was heard on a live stage"))
