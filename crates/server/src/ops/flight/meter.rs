@@ -70,7 +70,7 @@ impl Meter {
             failures: short(self.failures.swap(0, Relaxed)),
             mean_us: short(sum.checked_div(calls).unwrap_or(0)),
             worst_us: short(self.worst_us.swap(0, Relaxed)),
-            pending_us: short(pending.map_or(0, |began| micros(began))),
+            pending_us: short(pending.map_or(0, micros)),
         }
     }
 }
