@@ -68,26 +68,32 @@ pub(super) fn mend(file: &File, whole: u64) -> io::Result<Option<Lost>> {
     }))
 }
 
-/// When the last row was written, unless the node said that it ends.
+/// When the last row was written, unless the node said that it ends: that stands before the row of its last second.
 pub(super) fn killed_at(file: &File, whole: u64) -> io::Result<Option<UnixMillis>> {
     let text = read_all(file)?;
-    let mut lines = text
+    let lines = text
         .get(..whole as usize)
         .unwrap_or_default()
         .split(|byte| *byte == b'\n')
         .rev();
-    Ok(lines
-        .find_map(|line| {
-            let (entry, _) = parse(line)?;
-            let ended = entry
-                .happening
-                .is_some_and(|it| it.what == What::NodeStopped);
-            match entry.node {
-                Some(row) => Some(Some(row.at)),
-                None => ended.then_some(None),
+    let mut last = None;
+    for (entry, _) in lines.filter_map(parse) {
+        if let Some(happening) = entry.happening {
+            match happening.what {
+                What::NodeStopped => return Ok(None),
+                // It came no further than this.
+                What::NodeStarted => return Ok(last.or(Some(happening.at))),
+                _ => {}
             }
-        })
-        .flatten())
+        }
+        if let Some(row) = entry.node {
+            if last.is_some() {
+                break;
+            }
+            last = Some(row.at);
+        }
+    }
+    Ok(last)
 }
 
 fn read_all(mut file: &File) -> io::Result<Vec<u8>> {

@@ -75,6 +75,41 @@ fn a_chain_goes_on_over_starts_and_old_segments_go() {
     assert!(open(dir.path()).1.killed_at.is_none());
 }
 
+/// As the recorder writes it: what happened, and then the row of that second.
+#[test]
+fn a_node_that_said_that_it_ends_was_not_killed_and_the_next_run_may_be() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let (mut segments, _) = open(dir.path());
+    write(&mut segments, 0..20);
+    let happened = |what| {
+        Row::Happening(Happening {
+            what,
+            at: UnixMillis(77),
+            ..Happening::default()
+        })
+    };
+    let append = |segments: &mut Segments, row: &Row| {
+        let done = segments.append(UnixMillis(1), |chain, out| chain.row(row, out));
+        done.expect("appended");
+    };
+    append(&mut segments, &happened(What::NodeStopped));
+    append(&mut segments, &row(20));
+    drop(segments);
+    let (mut segments, found) = open(dir.path());
+    assert_eq!(found.killed_at, None);
+    append(&mut segments, &happened(What::NodeStarted));
+    drop(segments);
+    let (mut segments, found) = open(dir.path());
+    assert_eq!(
+        found.killed_at,
+        Some(UnixMillis(77)),
+        "killed in its first second"
+    );
+    append(&mut segments, &row(21));
+    drop(segments);
+    assert!(open(dir.path()).1.killed_at.is_some_and(|at| at.0 > 77));
+}
+
 /// Wherever a kill tears the last write, the next start goes on and the chain holds.
 #[test]
 fn a_torn_line_is_taken_away_and_told() {
