@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::phase::Fared;
 use super::wire::{Stretch, Wire};
 
-/// Joins a second, and for how long: a thousand of them, so that the 99th of a hundred is the tenth worst.
-const PER_S: f64 = 100.0;
-const PRESS: Duration = Duration::from_secs(10);
+/// Joins a second, and for how long: a thousand of them, so that the 99th of a hundred is the tenth worst. More a second
+/// would be a rush for the seats that a space is guaranteed where all others are taken, and its own door would be busy.
+const PER_S: f64 = 70.0;
+const PRESS: Duration = Duration::from_millis(14_300);
 /// How long one of them listens.
 const LISTENS: Duration = Duration::from_secs(2);
 /// Their connections at once, with room to spare.
