@@ -97,7 +97,7 @@ export class LineView {
     const box = el("div", { class: "stack loose near", id: "line" },
       el("div", { class: "stack tight" },
         el("h1", { id: "line-h" }),
-        el("p", { class: "stand", id: "line-why" }, "More people want to hear ", cite, " than this server carries at once."),
+        el("p", { class: "stand", id: "line-why" }, "More people want to hear ", cite, " than come in now."),
         el("p", { class: "stand", id: "line-full", hidden: true }, "No seats come free at the moment. Your place is kept.", this.#record ? " The recording will be under this link." : "")),
       el("section", { class: "ticket", "aria-label": "Your place in line" },
         el("div", { class: "stub" }, el("p", { class: "small" }, "Your place"), el("p", { class: "figure", id: "line-place" }), el("p", { class: "small how", id: "line-how" })),

@@ -20,6 +20,7 @@ pub mod open_files;
 pub mod ops;
 pub mod pace;
 pub mod pages;
+pub mod preflight;
 pub mod rehearsal;
 pub mod rehearse;
 pub mod shield;

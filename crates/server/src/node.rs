@@ -48,6 +48,7 @@ pub fn main(arguments: Hustings) -> ExitCode {
     let done = match arguments.command {
         None => serve(arguments.serve),
         Some(Command::Serve(serve_arguments)) => serve(*serve_arguments),
+        Some(Command::Preflight(preflight)) => return preflight.run(),
         Some(Command::Token(token)) => token.run(),
         Some(Command::Space(space)) => space.run(),
         Some(Command::Report(report)) => report.run(),
@@ -131,10 +132,12 @@ impl Node {
         let rooms = pages::studio_router(app.clone()).merge(api::stage_routes::router(app.clone()));
         let rooms = rooms.layer(axum::Extension(shield.friends()));
         let tls = tls.map(certificates).transpose()?;
+        let of_operator = tls.clone().filter(|_| config.operator_tls);
         let stage_listener = listen("stage", config.stage, tls, rooms, abuse.clone()).await?;
-        let operations = ops::router(app.clone(), edge.meter(), shield.meter());
+        let operations = ops::router(app.clone(), edge.meter(), shield.meter())
+            .merge(pages::board_router(app.clone()));
         let operator_listener =
-            listen("operator", config.operator, None, operations, abuse).await?;
+            listen("operator", config.operator, of_operator, operations, abuse).await?;
         let chores = chores::begin(&app, &config, edge.meter(), store);
         // The records take them now; the recorder has begun already.
         for happening in started {

@@ -39,7 +39,7 @@ const BROWSER_TOOLS: &[(&str, &str)] = &[
 /// Files of `tests/browser` that are suites, in the order they run: each has a server of its own.
 const BROWSER_SUITES: &[&str] = &[
     "evening", "rooms", "studio", "pages", "secure", "look", "speakers", "relay", "cadence",
-    "line", "doors",
+    "line", "doors", "board",
 ];
 
 /// False when anything failed. All steps run, so that one look shows all that is wrong.

@@ -1,4 +1,4 @@
-//! An action as a form names it: its fields read and written, and the question that is asked before it is done.
+//! An action as a form names it: its fields read and written.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,13 @@ use hustings_control::ids::SpaceId;
 use hustings_control::limits::MESSAGE_CHARS_MAX;
 use hustings_media::fanout::CadenceBounds;
 
+use crate::api::parse_hex;
 use crate::api::problem::{Answer, Problem};
 use crate::usher::DoorWish;
 
 type Fields = BTreeMap<String, String>;
+
+const END_REHEARSAL: &str = "end-rehearsal";
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
@@ -34,6 +37,8 @@ pub enum Act {
     Music { space: SpaceId, on: bool },
     /// Milliseconds.
     Cadence { min_ms: u64, max_ms: u64 },
+    /// Its listeners are closed, and its drivers told so.
+    EndRehearsal { id: u64 },
 }
 
 impl Act {
@@ -90,6 +95,10 @@ impl Act {
                     max_ms: needed("max_ms")?,
                 }
             }
+            END_REHEARSAL => Self::EndRehearsal {
+                id: parse_hex(field(fields, "rehearsal"))
+                    .ok_or_else(|| wrong("rehearsal", "its id is 16 hex digits"))?,
+            },
             _ => return Err(wrong("does", "there is no such action")),
         })
     }
@@ -111,79 +120,15 @@ impl Act {
                 of(if *on { "music" } else { "music-off" }, Some(space), &[])
             }
             Self::Cadence { min_ms, max_ms } => cadence(*min_ms, *max_ms),
+            Self::EndRehearsal { id } => {
+                of(END_REHEARSAL, None, &[("rehearsal", &format!("{id:016x}"))])
+            }
         }
     }
 
-    /// What is asked before it is done: the question, what comes of it, and the word on the button. `title` is the space's.
-    pub fn question(&self, title: &str) -> (String, String, &'static str) {
-        let whose = match title {
-            "" => "all spaces".to_owned(),
-            title => format!("“{title}”"),
-        };
-        match self {
-            Self::Pause { on: true, .. } => (
-                format!("Pause the door of {whose}?"),
-                "Newcomers wait in line and keep their places. Who is inside hears on, and comes back after a lost connection.".into(),
-                "Pause the door",
-            ),
-            Self::Pause { on: false, .. } => (
-                format!("Open the door of {whose} again?"),
-                "Those who wait come in as seats allow.".into(),
-                "Open the door",
-            ),
-            Self::Drop { on: true, .. } => (
-                format!("Drop the public door of {whose}?"),
-                "Newcomers are turned away and do not even wait. Who is inside hears on, and comes back after a lost connection.".into(),
-                "Drop the door",
-            ),
-            Self::Drop { on: false, .. } => (
-                format!("Give {whose} its public door back?"),
-                "Newcomers come in as seats allow.".into(),
-                "Give it back",
-            ),
-            Self::Limits {
-                limit, guaranteed, ..
-            } => (
-                format!("Change the limits of {whose}?"),
-                format!(
-                    "{}. {}. Nobody inside is sent out.",
-                    limit.map_or("As many listeners as there are seats".to_owned(), |limit| {
-                        format!("{limit} listeners at most")
-                    }),
-                    guaranteed.map_or("The node's share of the seats".to_owned(), |share| {
-                        format!("Always {:.1} % of the seats", share * 100.0)
-                    })
-                ),
-                "Change the limits",
-            ),
-            Self::Tell { message, .. } if message.is_empty() => (
-                format!("Take the message of {whose} away?"),
-                "Listeners and those who wait see it no more.".into(),
-                "Take it away",
-            ),
-            Self::Tell { message, .. } => (
-                format!("Tell everybody in {whose} this?"),
-                format!("Listeners and those who wait read: “{message}”"),
-                "Tell them",
-            ),
-            Self::Music { on: true, .. } => (
-                format!("Play hold music in {whose}?"),
-                "Listeners hear the music; who speaks is not heard by them until it is put off.".into(),
-                "Play hold music",
-            ),
-            Self::Music { on: false, .. } => (
-                format!("Put the hold music of {whose} off?"),
-                "Listeners hear the stage again.".into(),
-                "Put it off",
-            ),
-            Self::Cadence { min_ms, max_ms } => (
-                "Move the bounds of the cadence?".into(),
-                format!(
-                    "Sound is sent to listeners every {min_ms} to {max_ms} ms. Larger: fewer and larger pieces, heard later."
-                ),
-                "Move the bounds",
-            ),
-        }
+    /// Whether something undoes it.
+    pub fn is_undoable(&self) -> bool {
+        !matches!(self, Self::EndRehearsal { .. })
     }
 
     pub fn space(&self) -> Option<&SpaceId> {
@@ -192,7 +137,7 @@ impl Act {
             Self::Drop { space, .. } | Self::Limits { space, .. } | Self::Music { space, .. } => {
                 Some(space)
             }
-            Self::Cadence { .. } => None,
+            Self::Cadence { .. } | Self::EndRehearsal { .. } => None,
         }
     }
 }

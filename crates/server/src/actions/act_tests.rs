@@ -24,6 +24,7 @@ fn what_was_read_is_asked_again_with_the_same_fields() {
         vec![("does", "tell"), ("message", "Ten minutes <late>")],
         vec![("does", "music-off"), ("space", "town-hall")],
         vec![("does", "cadence"), ("min_ms", "100"), ("max_ms", "400")],
+        vec![("does", "end-rehearsal"), ("rehearsal", "00000000000000af")],
     ] {
         let act = Act::read(&fields(&all)).unwrap();
         assert_eq!(Act::read(&act.fields()).unwrap(), act);
@@ -48,6 +49,10 @@ fn nonsense_is_refused_with_its_field() {
         ),
         (vec![("does", "tell"), ("message", &long)], "message"),
         (vec![("does", "cadence"), ("min_ms", "5")], "min_ms"),
+        (
+            vec![("does", "end-rehearsal"), ("rehearsal", "x")],
+            "rehearsal",
+        ),
     ] {
         let problem = Act::read(&fields(&all)).unwrap_err();
         assert!(

@@ -2,6 +2,7 @@
 //! audit trail and among the node's events, with what would undo it.
 
 mod act;
+mod question;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::api::App;
 use crate::api::problem::{Answer, Problem};
 use crate::live::SpaceHandle;
 use crate::ops::flight::happening;
+use crate::rehearsal::Permit;
 use crate::usher::{DoorWish, NodeEvent};
 
 /// Something that an operator did. The JSON is a promise: add, never change.
@@ -84,6 +86,7 @@ impl Act {
                 let handle = known(app, &space)?;
                 set_music(app, &handle, on).await
             }
+            Self::EndRehearsal { id } => end_rehearsal(app, id),
         }
     }
 }
@@ -256,6 +259,35 @@ pub fn set_cadence(app: &App, min_ms: u64, max_ms: u64) -> Answer<()> {
     );
     note(app, "cadence", None, what, act::cadence_undo(before));
     Ok(())
+}
+
+/// An operator has permitted a rehearsal: kept, for whoever has the permit may load the node.
+pub fn rehearsal_permitted(app: &App, permit: &Permit) {
+    let what = format!(
+        "The rehearsal {:016x} was permitted: {} listeners, {} requests a second.",
+        permit.id, permit.people, permit.rate
+    );
+    note(app, "permit-rehearsal", None, what, BTreeMap::new());
+}
+
+/// Its listeners are closed, and all that its drivers ask from now on is answered with that.
+pub fn end_rehearsal(app: &App, id: u64) -> Answer<()> {
+    let ended = app.directory.rehearsals.end(id);
+    if matches!(ended, Ok(false)) {
+        return Err(Problem::caller(
+            StatusCode::NOT_FOUND,
+            "no-rehearsal",
+            "There is no such rehearsal here, or it has not begun yet.",
+        ));
+    }
+    let what = format!("The rehearsal {id:016x} was ended.");
+    note(app, "end-rehearsal", None, what, BTreeMap::new());
+    ended.map(drop).map_err(|error| {
+        tracing::error!(%error, "the end of a rehearsal could not be written");
+        Problem::busy(
+            "it is ended, but that could not be written: a restart would let it begin again",
+        )
+    })
 }
 
 fn note(

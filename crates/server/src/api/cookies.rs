@@ -16,18 +16,28 @@ const COOKIES_BYTES_MAX: usize = 32 * 1024;
 pub(super) enum Kind {
     Studio,
     Hand,
+    Board,
 }
 
 pub(super) fn cookie_name(app: &App, kind: Kind, space: Option<&SpaceId>) -> String {
-    let prefix = if app.secure { "__Host-" } else { "" };
+    let prefix = if is_secure(app, kind) { "__Host-" } else { "" };
     let kind = match kind {
         Kind::Studio => "hustings_studio",
         Kind::Hand => "hustings_hand",
+        Kind::Board => "hustings_board",
     };
     space.map_or_else(
         || format!("{prefix}{kind}"),
         |space| format!("{prefix}{kind}_{space}"),
     )
+}
+
+/// The operator listener speaks TLS only when it is told to.
+fn is_secure(app: &App, kind: Kind) -> bool {
+    match kind {
+        Kind::Studio | Kind::Hand => app.secure,
+        Kind::Board => app.config.operator_tls,
+    }
 }
 
 /// `Set-Cookie` of a session; without one, the cookie is taken away.
@@ -41,7 +51,11 @@ pub(super) fn set_cookie(app: &App, name: &str, session: Option<&Session>) -> An
         ),
         None => (String::new(), 0),
     };
-    let secure = if app.secure { "; Secure" } else { "" };
+    let secure = if name.starts_with("__Host-") {
+        "; Secure"
+    } else {
+        ""
+    };
     let cookie =
         format!("{name}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}");
     HeaderValue::try_from(cookie).map_err(|e| Problem::internal(&e))

@@ -3,6 +3,7 @@
 pub mod auth;
 #[cfg(test)]
 mod auth_tests;
+pub(crate) mod board_session;
 mod cadence;
 mod claims;
 mod controls;
@@ -15,6 +16,7 @@ pub mod knock;
 mod numbers;
 pub mod openapi;
 mod people;
+mod preflight;
 pub mod problem;
 pub mod reactions;
 mod rehearsals;
@@ -42,6 +44,14 @@ use crate::ingest::Ingest;
 use crate::live::{Directory, Ending};
 use crate::ops::flight::Flight;
 use crate::usher::{Entrance, Wicket};
+
+pub(crate) use claims::parse_hex;
+pub(crate) use preflight::{Asked as PreflightAsked, wanted as preflight_wanted};
+
+/// A body of at most `max` bytes that comes in time.
+pub(crate) async fn read_body(body: axum::body::Body, max: usize) -> problem::Answer<bytes::Bytes> {
+    door::read(body, max, door::BODY_READ_MAX).await
+}
 
 /// What handlers of every listener share.
 #[derive(Clone)]

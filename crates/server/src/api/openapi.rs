@@ -5,8 +5,8 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::{
-    cadence, controls, enter, invites, knock, numbers, people, problem, reactions, rehearsals,
-    seats, spaces, studio, whip,
+    cadence, controls, enter, invites, knock, numbers, people, preflight, problem, reactions,
+    rehearsals, seats, spaces, studio, whip,
 };
 
 #[derive(OpenApi)]
@@ -25,7 +25,7 @@ use super::{
         reactions::react, knock::knock, knock::serving, seats::rsvp,
         whip::offer, whip::patch, whip::hang_up,
         numbers::get,
-        cadence::get, cadence::put,
+        cadence::get, cadence::put, preflight::get,
         rehearsals::list, rehearsals::permit, rehearsals::end,
         seats::get, seats::put, seats::tickets,
     )

@@ -86,6 +86,7 @@ pub(super) async fn permit(who: OnNode, In(new): In<NewPermit>) -> Answer<impl I
             why.to_string(),
         )
     })?;
+    crate::actions::rehearsal_permitted(&who.app, &permit);
     let new = NewRehearsal {
         id: hex(permit.id),
         target: permit.target,
@@ -102,22 +103,10 @@ pub(super) async fn permit(who: OnNode, In(new): In<NewPermit>) -> Answer<impl I
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(super) async fn end(who: OnNode, Path(rehearsal): Path<String>) -> Answer<StatusCode> {
     needs_operator(&who)?;
-    let id = parse_hex(&rehearsal);
-    let ended = id.map_or(Ok(false), |id| who.app.directory.rehearsals.end(id));
-    match ended {
-        Ok(true) => Ok(StatusCode::NO_CONTENT),
-        Ok(false) => Err(Problem::caller(
-            StatusCode::NOT_FOUND,
-            "no-rehearsal",
-            "There is no such rehearsal here, or it has not begun yet.",
-        )),
-        Err(error) => {
-            tracing::error!(%error, "the end of a rehearsal could not be written");
-            Err(Problem::busy(
-                "it is ended, but that could not be written: a restart would let it begin again",
-            ))
-        }
-    }
+    // What is no id names none.
+    let id = parse_hex(&rehearsal).unwrap_or(0);
+    crate::actions::end_rehearsal(&who.app, id)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn needs_operator(who: &OnNode) -> Answer<()> {

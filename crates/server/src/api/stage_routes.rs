@@ -6,8 +6,8 @@ use axum::routing::{delete, get, patch, post, put};
 
 use super::door::{self, Door};
 use super::{
-    App, cadence, controls, enter, invites, numbers, openapi, people, problem, rehearsals, seats,
-    spaces, studio, whip,
+    App, cadence, controls, enter, invites, numbers, openapi, people, preflight, problem,
+    rehearsals, seats, spaces, studio, whip,
 };
 
 pub fn router(app: App) -> axum::Router {
@@ -53,6 +53,7 @@ pub fn router(app: App) -> axum::Router {
     axum::Router::new()
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/me", get(enter::node_me))
+        .route("/api/v1/preflight", get(preflight::get))
         .route("/api/v1/cadence", get(cadence::get).put(cadence::put))
         .merge(rehearsals())
         .route("/api/v1/spaces", get(spaces::list).post(spaces::create))

@@ -1,6 +1,7 @@
 //! Commands beside a running node: they read its keys, or talk to its API as the operator.
 
 mod client;
+mod preflight;
 mod rehearse;
 mod report;
 mod simulate;
@@ -9,6 +10,7 @@ mod token;
 
 use std::path::PathBuf;
 
+pub use preflight::PreflightCommand;
 pub use rehearse::RehearseCommand;
 pub use report::ReportCommand;
 pub use simulate::SimulateCommand;

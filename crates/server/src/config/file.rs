@@ -175,6 +175,8 @@ mod tests {
         ("core_share", "0.5"),
         ("alarm_webhook", "\"https://example.org/hook\""),
         ("alarm_webhook_ca", "\"trusted.pem\""),
+        ("operator_tls", "true"),
+        ("time_server", "\"ntp.example.org\""),
         ("demo", "true"),
     ];
 

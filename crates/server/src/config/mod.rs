@@ -44,6 +44,8 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Mints a token with this node's keys.
     Token(crate::cli::TokenCommand),
+    /// Says go or no-go before an event: 0 go, 1 no-go, 2 it could not be looked at.
+    Preflight(crate::cli::PreflightCommand),
     /// Makes, lists and runs spaces of a running node.
     #[command(subcommand)]
     Space(crate::cli::SpaceCommand),
@@ -80,6 +82,9 @@ pub struct Serve {
     /// How the log is written to standard error: text, json lines, or auto: text at a terminal and json else.
     #[arg(long, value_enum, default_value_t)]
     pub log_format: LogFormat,
+    /// The operator listener speaks TLS too, with the same certificate; for a board that is looked at from elsewhere.
+    #[arg(long, requires = "tls_cert")]
+    pub operator_tls: bool,
     /// How the public reaches the public listener, for links, such as https://live.example.org.
     #[arg(long)]
     pub public_url: Option<String>,
@@ -142,6 +147,9 @@ pub struct Serve {
     /// PEM certificates to trust for an https:// webhook. Default: the system's.
     #[arg(long, value_name = "FILE", requires = "alarm_webhook")]
     pub alarm_webhook_ca: Option<PathBuf>,
+    /// Host that tells the right time by NTP, for `hustings preflight`. Default: none is asked.
+    #[arg(long, value_name = "HOST")]
+    pub time_server: Option<String>,
     /// Opens the space `demo`, live, in which two synthetic speakers talk.
     #[arg(long)]
     pub demo: bool,

@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod probe;
 mod quality;
 mod registry;
 mod resource;

@@ -26,10 +26,14 @@ impl Node {
             "  Operator token:  in {} (paste it into the studio)",
             self.app.keys.operator_file().display()
         );
-        println!(
-            "  Metrics, health: http://{}/metrics",
-            self.operator_listener.address
-        );
+        let scheme = if self.config.operator_tls {
+            "https"
+        } else {
+            "http"
+        };
+        let operator = format!("{scheme}://{}", self.operator_listener.address);
+        println!("  Board:           {operator}/board   (the same token)");
+        println!("  Metrics, health: {operator}/metrics");
         if self.config.listen.ip().is_loopback() {
             println!(
                 "Only this machine can reach it. For others: --listen 0.0.0.0:443 --stage 0.0.0.0:8443 --media 0.0.0.0:8081"

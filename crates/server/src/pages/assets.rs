@@ -51,6 +51,8 @@ const FILES: &[(&str, &str, &str)] = embed! {
     "check.js", "js/check.js", JS;
     "stage.js", "js/stage.js", JS;
     "studio.js", "js/studio.js", JS;
+    "board.js", "js/board.js", JS;
+    "status.js", "js/status.js", JS;
 };
 
 /// What is played while somebody waits in line: the bundled hold music, quieter still. Long kept by caches, for in the worst

@@ -194,7 +194,7 @@ fn show(
             div class="stack loose near" id="line" {
                 div class="stack tight" {
                     h1 { (heading) }
-                    p class="stand" { @if again.is_some() { "More people want to hear " cite { (space.title) } " than this server carries at once." } @else { (space.title) } }
+                    p class="stand" { @if again.is_some() { "More people want to hear " cite { (space.title) } " than come in now." } @else { (space.title) } }
                 }
                 @if !space.message.is_empty() { p id="message" { b { "From the operator. " } bdi { (space.message) } } }
                 (body(&space, state, again.as_ref()))

@@ -1,6 +1,7 @@
 //! Pages (maud), assets embedded in the binary, and the crowd's small endpoints (state.json, events, ics).
 
 mod assets;
+mod board;
 mod calendar;
 mod feed;
 mod frame;
@@ -21,6 +22,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
+pub use self::board::board_router;
 pub use self::status::StatusThread;
 use crate::api::{App, knock, reactions, seats};
 

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hustings_control::gate::{Mode, Step};
 use hustings_control::ids::{SpaceId, UnixMillis};
+use hustings_control::numbers::Number;
 use hustings_control::spaces::{Phase, Space};
 use hustings_evidence::chain::Head;
 use maud::{Markup, html};
@@ -31,7 +32,7 @@ use crate::usher::Entrance;
 const MADE_EVERY: Duration = Duration::from_secs(1);
 /// Seconds that caches may keep it.
 const CACHE: &str = "public, max-age=2";
-/// Seconds after which a browser looks again by itself.
+/// Seconds after which a browser without script looks again by itself; the script does so in place.
 const REFRESH_S: u32 = 10;
 
 /// Running; ends when dropped.
@@ -154,7 +155,12 @@ fn whole(glance: &Glance, node: &NodeNow) -> Page<'static> {
     let runs = matches!(space.phase, Phase::Open | Phase::Live);
     Page {
         title: format!("{}: {}", said.title, space.title),
-        again: runs.then(|| (REFRESH_S, format!("/s/{}/status", space.id))),
+        scripts: if space.is_going() {
+            &["status.js"]
+        } else {
+            &[]
+        },
+        refresh: space.is_going().then_some(REFRESH_S),
         skip: "Skip to what is going on",
         main: html! { div class="wrap" { div class="sect stack loose near" id="status" {
             div class="stack tight" {
@@ -165,7 +171,7 @@ fn whole(glance: &Glance, node: &NodeNow) -> Page<'static> {
             }
             @if runs { (door(glance, node.step)) (numbers(glance)) }
             p class="small soft" { "As of " (moment(now, As::When, now)) ", " (seconds(now)) " s. "
-                @if runs { "This page looks again by itself." } }
+                @if space.is_going() { "This page looks again by itself." } }
             p { a class="btn" href={ "/s/" (space.id) } { "To the space" } }
             @if let Some(head) = &node.head { @if runs { (chain(head, now)) } }
         } } },
@@ -300,9 +306,9 @@ fn chain(head: &Head, now: UnixMillis) -> Markup {
 fn numbers(glance: &Glance) -> Markup {
     html! {
         dl class="nums" {
-            div { dt { "Listening now" } dd class="big" { (number(glance.listening)) } dd class="means" { "connections that were sent sound in the last 10 s; exact" } }
-            div { dt { "Waiting" } dd class="big" { (number(glance.waiting())) } dd class="means" { "places in line not called yet, those of people who have left included" } }
-            div { dt { "Peak" } dd class="big" { (number(glance.peak)) } dd class="means" { "the most that listened at one moment since the server's last start" } }
+            div { dt { "Listening now" } dd class="big" { (number(glance.listening)) } dd class="means" { (parts::means(Number::Listening)) } }
+            div { dt { "Waiting" } dd class="big" { (number(glance.waiting())) } dd class="means" { (parts::means(Number::Waiting)) } }
+            div { dt { "Peak" } dd class="big" { (number(glance.peak)) } dd class="means" { (parts::means(Number::Peak)) } }
         }
     }
 }

@@ -137,6 +137,34 @@ fn it_says_what_is_in_each_state() {
 }
 
 #[test]
+fn the_head_of_the_chain_stands_on_it_while_it_runs() {
+    let head = serde_json::json!({
+        "n": 61, "hash": "ab".repeat(32), "at": NOW, "key": "cd".repeat(32), "sig": "ef".repeat(64),
+    });
+    let node = NodeNow {
+        at: NOW,
+        step: Step::Ground,
+        head: Some(serde_json::from_value(head).unwrap()),
+    };
+    let glance = |events: &[Event]| Glance {
+        space: Arc::new(space(events)),
+        listening: 0,
+        peak: 0,
+        stage: OnStage::default(),
+        door: None,
+    };
+    let running = whole(&glance(&[Event::Opened]), &node).main.into_string();
+    assert!(
+        running.contains(&format!("61:{}", "ab".repeat(32))),
+        "{running}"
+    );
+    let over = [Event::Opened, Event::Ended { by_itself: false }];
+    let over = whole(&glance(&over), &node).main.into_string();
+    // That page is made once, and would show an old one for ever.
+    assert!(!over.contains("61:"), "{over}");
+}
+
+#[test]
 fn it_is_an_answer_of_its_own_that_caches_may_keep() {
     let text = text(&[], OnStage::default(), None, Step::Ground);
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n"));
@@ -148,5 +176,10 @@ fn it_is_an_answer_of_its_own_that_caches_may_keep() {
     ] {
         assert!(head.contains(line), "{head}");
     }
-    assert!(!body.contains("<script"), "it needs none");
+    // It is whole without its script, which only looks again in place.
+    assert!(
+        body.contains(r#"<noscript><meta http-equiv="refresh" content="10">"#),
+        "{body}"
+    );
+    assert_eq!(body.matches("<script").count(), 1, "{body}");
 }
