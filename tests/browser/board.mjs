@@ -164,6 +164,8 @@ await test("without script the board is complete, and acts", async () => {
   if (!(await page.content()).includes("the public door is dropped")) throw new Error("nothing says that it is dropped");
   const answer = await fetch(`${demo()}/live.ogg`, { signal: AbortSignal.timeout(3000) });
   if (answer.ok) throw new Error("a stranger comes in by a dropped door");
+  const line = await (await fetch(`${demo()}/line`)).text();
+  if (!line.includes("The door is closed.") || line.includes("More people")) throw new Error(line);
   assertSound(await hear(inside, 2), 2);
   await page.click("button:has-text('Give the door back')");
   await page.click("button:has-text('Give it back')");

@@ -134,6 +134,7 @@ fn again(handle: &SpaceHandle, state: &LineState, looks: u32) -> Option<(u32, St
     let line = format!("/s/{}/line", handle.id);
     match state {
         LineState::Open | LineState::Turn { .. } => None,
+        LineState::TurnedAway(Reason::Closed) => Some((REFRESH_S_MAX, line)),
         LineState::TurnedAway(_) => Some((REFRESH_S_MIN, line)),
         LineState::Waiting {
             waiting,
@@ -173,6 +174,7 @@ fn show(
     let space = handle.snapshot.load();
     let (heading, title) = match state {
         LineState::Open | LineState::Turn { .. } => ("Your turn.", "Your turn".to_owned()),
+        LineState::TurnedAway(Reason::Closed) => ("The door is closed.", "Closed".to_owned()),
         LineState::TurnedAway(_) => ("At the door.", "You are in line".to_owned()),
         LineState::Waiting { waiting, .. } => {
             let title = match waiting.wait {
@@ -185,6 +187,7 @@ fn show(
             ("You are in line. This page lets you in.", title)
         }
     };
+    let is_closed = matches!(state, LineState::TurnedAway(Reason::Closed));
     let page = Page {
         title: format!("{title}: {}", space.title),
         icons: &["sound", "phone", "wait", "play"],
@@ -194,7 +197,7 @@ fn show(
             div class="stack loose near" id="line" {
                 div class="stack tight" {
                     h1 { (heading) }
-                    p class="stand" { @if again.is_some() { "More people want to hear " cite { (space.title) } " than come in now." } @else { (space.title) } }
+                    p class="stand" { @if again.is_some() && !is_closed { "More people want to hear " cite { (space.title) } " than come in now." } @else { (space.title) } }
                 }
                 @if !space.message.is_empty() { p id="message" { b { "From the operator. " } bdi { (space.message) } } }
                 (body(&space, state, again.as_ref()))
@@ -221,6 +224,9 @@ fn body(space: &Space, state: &LineState, again: Option<&(u32, String)>) -> Mark
     match state {
         LineState::Open => sound(&format!("/s/{id}/live.ogg")),
         LineState::Turn { ticket } => sound(&format!("/s/{id}/live.ogg?t={ticket}")),
+        LineState::TurnedAway(Reason::Closed) => html! { p data-reason=(Reason::Closed.name()) {
+            "Nobody new comes in for now. Who is inside hears on. This page looks again by itself."
+        } },
         LineState::TurnedAway(reason) => html! { p data-reason=(reason.name()) {
             "Your place is no longer good. This page takes a new one by itself."
         } },

@@ -14,6 +14,8 @@ use super::Wicket;
 
 /// Milliseconds after which somebody who was turned away may knock again with nothing in hand.
 const RETRY_MS: u32 = 1_000;
+/// The same at a door that an operator has dropped: it stays so for a while.
+const CLOSED_RETRY_MS: u32 = 15_000;
 
 /// A knock's body. What else it says is not looked at.
 #[derive(Default, serde::Deserialize)]
@@ -187,9 +189,13 @@ fn write_waiting(
 
 fn write_turned_away(reason: Reason, out: &mut Vec<u8>) -> std::io::Result<()> {
     let name = reason.name();
+    let retry_ms = match reason {
+        Reason::Closed => CLOSED_RETRY_MS,
+        _ => RETRY_MS,
+    };
     write!(
         out,
-        r#"{{"verdict":"turn_away","reason":"{name}","retry_ms":{RETRY_MS}}}"#
+        r#"{{"verdict":"turn_away","reason":"{name}","retry_ms":{retry_ms}}}"#
     )
 }
 
