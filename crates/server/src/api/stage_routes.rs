@@ -53,7 +53,6 @@ pub fn router(app: App) -> axum::Router {
     axum::Router::new()
         .route("/api/v1/openapi.json", get(openapi::serve))
         .route("/api/v1/me", get(enter::node_me))
-        .route("/api/v1/preflight", get(preflight::get))
         .route("/api/v1/cadence", get(cadence::get).put(cadence::put))
         .merge(rehearsals())
         .route("/api/v1/spaces", get(spaces::list).post(spaces::create))
@@ -82,8 +81,10 @@ pub fn router(app: App) -> axum::Router {
         .with_state(door)
 }
 
+/// What comes before the night.
 fn rehearsals() -> axum::Router<Door> {
     axum::Router::new()
+        .route("/api/v1/preflight", get(preflight::get))
         .route(
             "/api/v1/rehearsals",
             get(rehearsals::list).post(rehearsals::permit),
