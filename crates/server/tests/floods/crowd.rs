@@ -59,27 +59,35 @@ pub(crate) fn begin(node: &Node, prefix: usize, request: &str) -> String {
     String::from_utf8_lossy(&first[..read]).into_owned()
 }
 
-/// A listener's whole way, as a page with script goes it, ticket and all; the connection that hears, or none when there was
-/// no seat in time.
+fn try_say(node: &Node, prefix: usize, request: &str) -> std::io::Result<TcpStream> {
+    let mut stream = try_connect(node, prefix)?;
+    stream.write_all(request.as_bytes())?;
+    Ok(stream)
+}
+
+/// A listener's whole way, as a page with script goes it, ticket and all, and again after a connection that was lost; the
+/// connection that hears, or none when there was no seat in time.
 pub(crate) fn honest(node: &Node, space: &str, prefix: usize, ends: Instant) -> Option<TcpStream> {
     let (mut right, mut place) = (format!("n={:x}", 0x700 + prefix), String::new());
     while Instant::now() < ends {
-        let mut stream = say(
-            node,
-            prefix,
-            &get(&format!("/s/{space}/live.ogg?{right}&burst=short")),
-        );
+        let target = format!("/s/{space}/live.ogg?{right}&burst=short");
         let mut first = [0; 12];
-        if stream.read_exact(&mut first).is_ok() && first.ends_with(b"200") {
+        if let Ok(mut stream) = try_say(node, prefix, &get(&target))
+            && stream.read_exact(&mut first).is_ok()
+            && first.ends_with(b"200")
+        {
             return Some(stream);
         }
         let body = match place.as_str() {
             "" => r#"{"ask":"right"}"#.to_owned(),
             place => format!(r#"{{"ask":"right","show":"{place}"}}"#),
         };
-        let answer = ask(node, prefix, &knock(space, &body));
+        let mut answer = String::new();
+        let asked = try_say(node, prefix, &knock(space, &body));
+        let _ = asked.and_then(|mut stream| stream.read_to_string(&mut answer));
         let json = answer.split_once("\r\n\r\n").map(|(_, json)| json);
-        let told: serde_json::Value = serde_json::from_str(json.unwrap_or_default()).ok()?;
+        let told: serde_json::Value =
+            serde_json::from_str(json.unwrap_or_default()).unwrap_or_default();
         match told["ticket"].as_str() {
             Some(ticket) => right = format!("t={ticket}"),
             None => {
