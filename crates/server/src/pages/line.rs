@@ -187,7 +187,6 @@ fn show(
             ("You are in line. This page lets you in.", title)
         }
     };
-    let is_closed = matches!(state, LineState::TurnedAway(Reason::Closed));
     let page = Page {
         title: format!("{title}: {}", space.title),
         icons: &["sound", "phone", "wait", "play"],
@@ -197,7 +196,7 @@ fn show(
             div class="stack loose near" id="line" {
                 div class="stack tight" {
                     h1 { (heading) }
-                    p class="stand" { @if again.is_some() && !is_closed { "More people want to hear " cite { (space.title) } " than come in now." } @else { (space.title) } }
+                    p class="stand" { @if again.is_some() && !matches!(state, LineState::TurnedAway(Reason::Closed)) { "More people want to hear " cite { (space.title) } " than come in now." } @else { (space.title) } }
                 }
                 @if !space.message.is_empty() { p id="message" { b { "From the operator. " } bdi { (space.message) } } }
                 (body(&space, state, again.as_ref()))
@@ -224,11 +223,9 @@ fn body(space: &Space, state: &LineState, again: Option<&(u32, String)>) -> Mark
     match state {
         LineState::Open => sound(&format!("/s/{id}/live.ogg")),
         LineState::Turn { ticket } => sound(&format!("/s/{id}/live.ogg?t={ticket}")),
-        LineState::TurnedAway(Reason::Closed) => html! { p data-reason=(Reason::Closed.name()) {
-            "Nobody new comes in for now. Who is inside hears on. This page looks again by itself."
-        } },
         LineState::TurnedAway(reason) => html! { p data-reason=(reason.name()) {
-            "Your place is no longer good. This page takes a new one by itself."
+            @if *reason == Reason::Closed { "Nobody new comes in for now. Who is inside hears on. This page looks again by itself." }
+            @else { "Your place is no longer good. This page takes a new one by itself." }
         } },
         LineState::Waiting {
             waiting, draw_ms, ..
