@@ -105,6 +105,8 @@ pub(crate) struct Storm {
     came: Vec<Pass>,
     stayers: Vec<Pass>,
     crowds: u64,
+    /// Milliseconds that one of the other space listens; without it to the end.
+    pub(crate) others_listen_ms: Option<u64>,
 }
 
 impl Storm {
@@ -144,6 +146,7 @@ impl Storm {
             came: Vec::new(),
             stayers: Vec::new(),
             crowds: 0,
+            others_listen_ms: None,
         };
         storm.pass(200);
         storm
@@ -244,6 +247,7 @@ impl Storm {
         let mut people: Vec<Person> = Vec::new();
         let mut due: BinaryHeap<Reverse<(u64, usize)>> = BinaryHeap::new();
         let mut leaving: VecDeque<(u64, Pass)> = VecDeque::new();
+        let mut listening: VecDeque<(u64, Pass)> = VecDeque::new();
         let mut outcome = Outcome::default();
         for ms in 0..stretch.lasts_ms {
             self.millisecond();
@@ -271,7 +275,12 @@ impl Storm {
                 due.pop();
                 if let Some(after) = self.act(&mut people[who], ms) {
                     due.push(Reverse((ms + after.max(TRIP_MS), who)));
+                } else if let (1, Some(listens)) = (people[who].door, self.others_listen_ms) {
+                    listening.extend(self.came.pop().map(|pass| (ms + listens, pass)));
                 }
+            }
+            while listening.front().is_some_and(|(at, _)| *at <= ms) {
+                listening.pop_front();
             }
         }
         outcome.honest = fared(&people, 0, stretch.lasts_ms);
