@@ -2,7 +2,7 @@
 
 use hustings_evidence::row::{NodeRow, Shed, What};
 use hustings_rehearse::scenario::{LIBRARY, Sight, Wish, library};
-use hustings_rehearse::{Kind, Run, record};
+use hustings_rehearse::{ATTACKS, Kind, Run, record};
 
 fn run(name: &str, seed: u64, sight: Sight) -> Run {
     let file = library(name).expect("in the library").expect("good");
@@ -196,5 +196,30 @@ fn dead_air_full_disks_and_lost_databases_are_seen_and_the_door_goes_on() {
     for run in [lost, full, gone] {
         let page = run.report.kind(Kind::Page).expect("pages");
         assert_eq!(page.admitted, page.people);
+    }
+}
+
+/// At the end of a night with a line, the rows count those who wait with a place, and not the places that nobody holds:
+/// a flood's. Plain players wait without a place, and who sleeps comes later than it was told.
+#[test]
+fn people_in_line_are_those_who_wait() {
+    // Beside a flood places lie far ahead, and who has one comes again late: the least of those in line counts then.
+    for (name, least) in [
+        ("announced-start", 6),
+        ("the-night", 6),
+        ("crowd-and-flood", 1),
+    ] {
+        let run = run(name, 3, Sight::Seen);
+        let people = run.report.kinds.iter();
+        let people = people.filter(|each| !ATTACKS.contains(&each.kind));
+        let waiting: u64 = people.map(|each| each.waiting_at_end).sum();
+        let in_line = run.nodes.last().map_or(0, |row| row.people.in_line);
+        let most = run.nodes.iter().map(|row| row.people.in_line).max();
+        println!("{name}: {in_line} in line of {waiting}, {most:?} at most");
+        assert!(waiting > 50, "{name}: {waiting} wait");
+        assert!(
+            (waiting * least / 10..=waiting * 13 / 10).contains(&u64::from(in_line)),
+            "{name}: {in_line} in line, {waiting} wait"
+        );
     }
 }

@@ -77,7 +77,7 @@ parts! {
         pub rehearsed: u32,
         /// listeners inside that belong to a rehearsal; counted in `inside` too
         pub rehearsed_inside: u32,
-        /// people in line: came again with their place, called or not, and were told to come once more; until that time, and 2 s
+        /// people in line: came again with their place, called or not, and were told to come once more; until that time, and 2 s. Who waits for the first time is not among them yet
         pub in_line: u32,
     }
 
