@@ -208,6 +208,76 @@ fn a_prefix_that_knocks_too_fast_is_closed_unread_and_others_are_not() {
     assert_eq!(whoami(&mut from(&world, [127, 9, 1, 1]), ""), "127.9.1.1");
 }
 
+/// The status of a request's answer, which is read whole.
+fn status(client: &mut Client<TcpStream>, request: &str) -> (String, String) {
+    client.send(request);
+    let head = client.head().to_ascii_lowercase();
+    let len = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |len| len.parse().expect("a number"));
+    client.0.read_exact(&mut vec![0; len]).expect("a body");
+    (head.get(9..12).expect("a status").to_owned(), head)
+}
+
+#[test]
+fn knocks_over_one_kept_alive_connection_are_limited_as_connections_are() {
+    let abuse = AbuseConfig {
+        connections_per_s: 20,
+        ..AbuseConfig::default()
+    };
+    let world = World::start_with(1, false, abuse);
+    let knock = "POST /s/town-hall/knock HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+    for (net, ask) in [
+        (14, knock),
+        (15, "GET /s/town-hall/line HTTP/1.1\r\nHost: x\r\n\r\n"),
+    ] {
+        let mut client = from(&world, [127, net, 0, 1]);
+        assert_eq!(whoami(&mut client, ""), format!("127.{net}.0.1"));
+        let (began, mut heard) = (Instant::now(), 0);
+        let refused = loop {
+            assert!(began.elapsed() < PATIENCE, "{heard} knocks were all heard");
+            // The pages of this world know no knock.
+            match status(&mut client, ask) {
+                (status, _) if status == "404" => heard += 1,
+                (status, head) if status == "429" => break head,
+                (_, head) => panic!("{head}"),
+            }
+        };
+        assert!(heard >= 190, "10 s of the rate may come at once: {heard}");
+        assert!(refused.contains("retry-after: "), "{refused}");
+        assert!(is_closed(&mut client), "the next one costs a connection");
+        // What is no knock is heard still, and so are the knocks of others.
+        let mut client = from(&world, [127, net, 0, 1]);
+        assert_eq!(whoami(&mut client, ""), format!("127.{net}.0.1"));
+        let mut neighbour = from(&world, [127, net, 1, 1]);
+        whoami(&mut neighbour, "");
+        assert_eq!(status(&mut neighbour, ask).0, "404");
+    }
+    assert_eq!(count(&world, Abuse::KnockRate), 2);
+}
+
+#[test]
+fn idle_connections_of_pages_make_room_before_files_run_short() {
+    let world = World::with_files(400);
+    let mut neighbour = from(&world, [127, 16, 1, 1]);
+    assert_eq!(whoami(&mut neighbour, ""), "127.16.1.1");
+    let mut idle: Vec<_> = (0..300)
+        .map(|_| {
+            let mut client = from(&world, [127, 16, 0, 1]);
+            assert_eq!(whoami(&mut client, ""), "127.16.0.1");
+            client
+        })
+        .collect();
+    // A quarter of the files, so that there is room for those who listen.
+    eventually(100, || world.edge.stats().http_connections);
+    assert!(idle[..200].iter_mut().all(is_closed), "the oldest went");
+    assert_eq!(count(&world, Abuse::PagesShed), 201);
+    let newest = idle.last_mut().expect("some");
+    assert_eq!(whoami(newest, ""), "127.16.0.1");
+    assert_eq!(whoami(&mut neighbour, ""), "127.16.1.1");
+}
+
 #[test]
 fn a_body_that_dribbles_is_given_up() {
     let world = World::plain(1);

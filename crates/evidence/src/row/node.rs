@@ -261,10 +261,14 @@ pub enum Shed {
     BadProxyHeader,
     /// A trusted proxy's X-Forwarded-For was malformed; what could be read of it holds.
     BadForwarded,
+    /// It knocked faster than its prefix may.
+    KnockRate,
+    /// It kept a page's connection that others needed; it was told to end after its answer.
+    PagesShed,
 }
 
 impl Shed {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::PrefixRate,
         Self::PrefixCrowded,
         Self::SilentShed,
@@ -277,6 +281,8 @@ impl Shed {
         Self::SlowReader,
         Self::BadProxyHeader,
         Self::BadForwarded,
+        Self::KnockRate,
+        Self::PagesShed,
     ];
 
     /// In rows, and as the label's value in metrics.
@@ -294,6 +300,8 @@ impl Shed {
             Self::SlowReader => "slow_reader",
             Self::BadProxyHeader => "bad_proxy_header",
             Self::BadForwarded => "bad_forwarded",
+            Self::KnockRate => "knock_rate",
+            Self::PagesShed => "pages_shed",
         }
     }
 }

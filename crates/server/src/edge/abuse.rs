@@ -69,8 +69,12 @@ fn offence(abuse: Abuse) -> Option<Offence> {
         Abuse::SlowReader => Offence::SlowReader,
         Abuse::BadHead => Offence::BadHead,
         Abuse::BadHandshake => Offence::BadHandshake,
-        // The shortage is ours, and proxies are trusted.
-        Abuse::SilentShed | Abuse::BadProxyHeader | Abuse::BadForwarded => return None,
+        // The shortage is ours, proxies are trusted, and many people may be behind one address.
+        Abuse::KnockRate
+        | Abuse::PagesShed
+        | Abuse::SilentShed
+        | Abuse::BadProxyHeader
+        | Abuse::BadForwarded => return None,
     })
 }
 
@@ -88,7 +92,7 @@ impl AbuseStats {
 pub(super) struct AbuseCounters([AtomicU64; Abuse::ALL.len()]);
 
 impl AbuseCounters {
-    fn count(&self, abuse: Abuse) {
+    pub(super) fn count(&self, abuse: Abuse) {
         if let Some(counter) = self.0.get(abuse as usize) {
             add(counter, 1);
         }
@@ -130,6 +134,11 @@ impl Caller {
     /// See [`AbuseConfig::bounded`].
     pub(super) fn bounded(&self) -> Option<IpAddr> {
         self.config.bounded(self.announced.ip())
+    }
+
+    /// The same for a client whom a proxy has named.
+    pub(super) fn bounded_of(&self, client: IpAddr) -> Option<IpAddr> {
+        self.config.bounded(client)
     }
 
     pub(super) fn refused(&self) -> &AtomicU64 {

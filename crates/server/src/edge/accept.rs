@@ -22,7 +22,7 @@ use super::counters::add;
 use super::door::{self, Counted, Silent};
 use super::gate;
 use super::head::{self, BadHead};
-use super::http::{self, Ending, HttpSeat};
+use super::http::{self, Ending};
 use super::limits::{
     ACCEPT_PAUSE, ACCEPTS_PER_TURN, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
     HEAD_DEADLINE, SILENT_DROPPED_WHEN_SHORT,
@@ -61,7 +61,7 @@ async fn take(local: &Rc<Local>, accepted: Accepted) -> bool {
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
         Err(e) if is_short(&e) => {
             add(&local.counters.accept_pauses, 1);
-            door::shed(&local.door, SILENT_DROPPED_WHEN_SHORT);
+            door::make_room(local, SILENT_DROPPED_WHEN_SHORT);
             sleep(ACCEPT_PAUSE).await;
         }
         // The peer was gone before we came to it.
@@ -78,8 +78,8 @@ fn welcome(local: &Rc<Local>, tcp: std::net::TcpStream, peer: SocketAddr) {
     if !local.door.borrow_mut().may_connect(&caller, now_us) {
         return caller.blame(Abuse::PrefixRate);
     }
-    // Who has said nothing yet makes room; if everybody inside has said something, the newcomer goes.
-    if local.room.is_shut() && door::shed(&local.door, 1) == 0 {
+    // Who has said nothing yet makes room, then who has a page; if everybody inside listens, the newcomer goes.
+    if local.room.is_shut() && !door::make_room(local, 1) {
         return add(&local.counters.refused, 1);
     }
     let mut first = FirstBytes::none();
@@ -157,17 +157,14 @@ async fn connection(
         }
         Asked::Page => {}
     }
-    let Some(seat) = HttpSeat::take(&local.counters) else {
+    let Some(seat) = local.http_seats.take(&caller) else {
         return turn_away(&local, stream, answers::FULL, false).await;
     };
-    let (pages, stop, back) = (
-        local.pages.clone(),
-        local.stop.clone(),
-        local.returning.clone(),
-    );
+    let (pages, stop) = (local.pages.clone(), local.stop.clone());
+    let (knocks, back) = (Arc::clone(&local.knocks), local.returning.clone());
     let before = Bytes::from(head.bytes);
     local.page_threads.spawn(async move {
-        let ending = http::serve(pages, stop, seat, stream, before, caller).await;
+        let ending = http::serve(pages, stop, seat, stream, before, (caller, knocks)).await;
         if let Ending::Sound(stream, request, from) = ending {
             // A shard that has ended takes nobody back: the connection closes.
             let _ = back

@@ -184,6 +184,15 @@ answer!(
 );
 answer!(ENDED, "410 Gone", "", 22, "This space has ended.\n");
 answer!(CANCELLED, "410 Gone", "", 26, "This space was cancelled.\n");
+/// What a prefix that knocks too fast is told, by shards and pages alike.
+pub(super) const KNOCKS_TEXT: &str = "Your network knocks too fast; please wait 5 s.\n";
+answer!(
+    TOO_MANY_KNOCKS,
+    "429 Too Many Requests",
+    "Retry-After: 5\r\n",
+    47,
+    "Your network knocks too fast; please wait 5 s.\n"
+);
 answer!(
     HEAD_LARGE,
     "431 Request Header Fields Too Large",

@@ -104,6 +104,13 @@ pub(super) fn introduce(door: &RefCell<Door>, number: u64, caller: &Caller, now_
     true
 }
 
+/// Makes room for newcomers where files run short: silent connections go first, then those that only keep a page. False when
+/// there is neither.
+pub(super) fn make_room(local: &Local, count: usize) -> bool {
+    let dropped = shed(&local.door, count);
+    dropped + local.http_seats.shed(count - dropped) > 0
+}
+
 /// Drops up to `count` silent connections, the oldest of the most crowded prefix first; gives how many there were.
 pub(super) fn shed(door: &RefCell<Door>, count: usize) -> usize {
     for dropped in 0..count {

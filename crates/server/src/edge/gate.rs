@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hustings_control::gate::{Ask, Pass, Shows, Verdict};
 
+use super::abuse::Abuse;
 use super::answers::{self, Answer, Told};
 use super::asked::{KnockRequest, Ready, ServingRequest, SoundRequest};
 use super::shard_loop::Local;
@@ -86,6 +87,10 @@ pub(super) fn knock(
     out: &mut Vec<u8>,
 ) -> Option<Answer> {
     use std::io::Write as _;
+    if !local.knocks.allow(local.abuse.bounded(from)) {
+        local.counters.abuse.count(Abuse::KnockRate);
+        return Some(answers::TOO_MANY_KNOCKS);
+    }
     let rehearsed = match rehearsed(local, request.permit.as_deref(), Mark::Knock) {
         Ok(rehearsed) => rehearsed,
         Err(refused) => return Some(refused),

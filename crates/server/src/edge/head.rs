@@ -124,6 +124,9 @@ fn parse(bytes: &[u8]) -> Result<Option<Asked>, BadHead> {
         return Err(BadHead::Malformed);
     };
     let lines: &[httparse::Header<'_>] = request.headers;
+    if !one_length(lines) {
+        return Err(BadHead::Malformed);
+    }
     let line = |name: &str| {
         let found = lines
             .iter()
@@ -133,6 +136,16 @@ fn parse(bytes: &[u8]) -> Result<Option<Asked>, BadHead> {
     Ok(Some(Asked::of(method, target, head_len, line)))
 }
 
+/// RFC 9112, 6.3: whoever says two lengths, or one that is no number, is not to be believed either.
+fn one_length(lines: &[httparse::Header<'_>]) -> bool {
+    let lengths = |line: &&httparse::Header<'_>| line.name.eq_ignore_ascii_case("content-length");
+    let mut lengths = lines.iter().filter(lengths).map(|line| line.value);
+    let Some(first) = lengths.next() else {
+        return true;
+    };
+    !first.is_empty() && first.iter().all(u8::is_ascii_digit) && lengths.all(|more| more == first)
+}
+
 fn ends_within(bytes: &[u8]) -> bool {
     bytes.windows(2).any(|pair| pair == b"\n\n") || bytes.windows(3).any(|end| end == b"\n\r\n")
 }
@@ -140,6 +153,27 @@ fn ends_within(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_lengths_are_no_head() {
+        let parsed = |lines: &str| {
+            let head = format!("POST /s/town-hall/knock HTTP/1.1\r\nHost: x\r\n{lines}\r\n");
+            parse(head.as_bytes()).map(|asked| asked.is_some())
+        };
+        assert_eq!(parsed("Content-Length: 2\r\n"), Ok(true));
+        assert_eq!(
+            parsed("Content-Length: 2\r\nContent-Length: 2\r\n"),
+            Ok(true)
+        );
+        for wrong in [
+            "Content-Length: 2\r\ncontent-length: 5\r\n",
+            "Content-Length: +2\r\n",
+            "Content-Length: 2, 5\r\n",
+            "Content-Length: \r\n",
+        ] {
+            assert_eq!(parsed(wrong), Err(BadHead::Malformed), "{wrong}");
+        }
+    }
 
     #[test]
     fn heads_are_parsed_when_whole() {

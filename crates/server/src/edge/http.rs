@@ -32,11 +32,12 @@ use tower::ServiceExt;
 use super::abuse::{Abuse, Caller};
 use super::asked::SoundRequest;
 use super::counters::{ShardCounters, add};
+use super::knocks::{Knocks, is_knock, too_many};
 use super::limits::{
-    HEAD_LINES_MAX, HTTP_BUFFER_MAX, HTTP_CROWDED, HTTP_MAX, KEEP_ALIVE, KEEP_ALIVE_CROWDED,
-    PAGE_BLOCKING_THREADS_MAX, PAGE_NICENESS, PAGE_THREADS,
+    HEAD_LINES_MAX, HTTP_BUFFER_MAX, PAGE_BLOCKING_THREADS_MAX, PAGE_NICENESS, PAGE_THREADS,
 };
 use super::paced::Paced;
+use super::seats::HttpSeat;
 use super::socket::{Rewound, Stream};
 
 /// The threads that answer pages for all shards. Dropping ends them without waiting.
@@ -71,41 +72,6 @@ impl Drop for PageThreads {
     }
 }
 
-/// A seat among the connections of one shard that HTTP reads, given back when dropped.
-pub(super) struct HttpSeat {
-    counters: Arc<ShardCounters>,
-    crowded: bool,
-}
-
-impl HttpSeat {
-    /// Called by the shard's thread only, so that nobody takes a seat between the look and the taking.
-    pub(super) fn take(counters: &Arc<ShardCounters>) -> Option<Self> {
-        let taken = counters.http_connections.load(Relaxed);
-        if taken >= HTTP_MAX {
-            return None;
-        }
-        counters.http_connections.fetch_add(1, Relaxed);
-        Some(Self {
-            counters: Arc::clone(counters),
-            crowded: taken >= HTTP_CROWDED,
-        })
-    }
-
-    fn keep_alive(&self) -> std::time::Duration {
-        if self.crowded {
-            KEEP_ALIVE_CROWDED
-        } else {
-            KEEP_ALIVE
-        }
-    }
-}
-
-impl Drop for HttpSeat {
-    fn drop(&mut self) {
-        self.counters.http_connections.fetch_sub(1, Relaxed);
-    }
-}
-
 /// How a connection that HTTP read came to its end.
 #[expect(
     clippy::large_enum_variant,
@@ -123,21 +89,19 @@ type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>>
 pub(super) async fn serve(
     pages: axum::Router,
     mut stop: watch::Receiver<bool>,
-    seat: HttpSeat,
+    mut seat: HttpSeat,
     stream: Stream,
     before: Bytes,
-    caller: Caller,
+    (caller, knocks): (Caller, Arc<Knocks>),
 ) -> Ending {
     let parked: Arc<Mutex<Option<(SoundRequest, IpAddr)>>> = Arc::default();
     let reader = caller.clone();
-    let counters = Arc::clone(&seat.counters);
+    let counters = seat.counters();
     let service = {
         let parked = Arc::clone(&parked);
         service_fn(move |mut request: Request<Incoming>| -> Answering {
-            let target = request
-                .uri()
-                .path_and_query()
-                .map_or("/", |target| target.as_str());
+            let target = request.uri().path_and_query();
+            let target = target.map_or("/", |target| target.as_str());
             let line = |name: &str| request.headers().get(name).map(HeaderValue::as_bytes);
             if let Some(sound) = SoundRequest::parse(request.method().as_str(), target, line) {
                 let from = caller.client(request.headers()).ip();
@@ -147,8 +111,9 @@ pub(super) async fn serve(
                     .replace((sound, from));
                 return Box::pin(std::future::pending());
             }
-            let client = ConnectInfo(caller.client(request.headers()));
-            request.extensions_mut().insert(client);
+            if let Some(refused) = introduce(&mut request, &caller, &knocks) {
+                return Box::pin(std::future::ready(Ok(refused)));
+            }
             let request = request.map(|body| Paced::new(body, caller.clone()));
             answer(pages.clone(), request, Arc::clone(&counters))
         })
@@ -175,7 +140,7 @@ pub(super) async fn serve(
         });
         let sound = tokio::select! {
             sound = &mut step => sound,
-            _ = stop.wait_for(|stop| *stop), if !stopping => {
+            () = told_to_end(&mut stop, &mut seat), if !stopping => {
                 stopping = true;
                 Pin::new(&mut connection).graceful_shutdown();
                 continue;
@@ -189,6 +154,32 @@ pub(super) async fn serve(
             None => closed(&gave_up, &reader),
         };
     }
+}
+
+/// The edge stops, or others need the room.
+async fn told_to_end(stop: &mut watch::Receiver<bool>, seat: &mut HttpSeat) {
+    tokio::select! {
+        // An error: the edge is gone, and its end is in order too.
+        _ = stop.wait_for(|stop| *stop) => {}
+        () = seat.is_needed() => {}
+    }
+}
+
+/// Tells the pages who asks; gives what is said instead to a prefix that knocks too fast.
+fn introduce(
+    request: &mut Request<Incoming>,
+    caller: &Caller,
+    knocks: &Knocks,
+) -> Option<Response<Body>> {
+    let client = caller.client(request.headers());
+    if is_knock(request.method(), request.uri().path())
+        && !knocks.allow(caller.bounded_of(client.ip()))
+    {
+        caller.blame(Abuse::KnockRate);
+        return Some(too_many());
+    }
+    request.extensions_mut().insert(ConnectInfo(client));
+    None
 }
 
 /// A page's answer, timed and counted.

@@ -53,8 +53,22 @@ pub(super) const RATE_SETS: usize = 2_048;
 pub(super) const RATE_WAYS: usize = 4;
 /// Silent connections dropped at once, oldest of the most crowded prefix first, when files run short.
 pub(super) const SILENT_DROPPED_WHEN_SHORT: usize = 16;
-/// Connections of one shard that are read by HTTP (pages, replays, roster events); one more is answered 503.
+/// Connections of one shard that are read by HTTP (pages, replays, roster events); for one more the oldest of the most crowded
+/// prefix ends once it has answered.
 pub(super) const HTTP_MAX: u64 = 8_192;
+/// Connections beyond that which were told to end and have not yet (events, downloads); one more is answered 503.
+pub(super) const HTTP_ENDING_MAX: u64 = 2_048;
+/// The part of all connections that pages may hold, one in so many: most stand idle, and a listener needs a file too. Beyond
+/// it the same happens.
+pub(super) const HTTP_PART: u64 = 4;
+/// Connections of one prefix in one shard that HTTP reads; for one more its own oldest ends once it has answered. A browser
+/// comes again unseen, so that a crowd behind one address loses nothing.
+pub(super) const HTTP_MAX_OF_PREFIX: PerLevel = PerLevel {
+    v4_24: 2_048,
+    v6_64: 512,
+    v6_56: 1_024,
+    v6_48: 2_048,
+};
 /// From so many on, new ones are kept alive only for `KEEP_ALIVE_CROWDED`, so that idle ones make room.
 pub(super) const HTTP_CROWDED: u64 = HTTP_MAX / 4;
 /// Threads that answer pages, for all shards together. Two, so that one page that takes long does not hold up the rest;
@@ -121,6 +135,9 @@ pub(super) const READ_BYTES_PER_S_MIN: u64 = 512;
 pub(super) const FAREWELL: Duration = Duration::from_secs(1);
 pub(super) const FAREWELL_BYTES_MAX: usize = 65_536;
 
+/// Bytes the kernel may hold of what a peer sends before we read it (it doubles the number). A head and a hello fit in; a
+/// listener says nothing more, and what it sends all the same waits on its own side. The default is 128 KiB a listener.
+pub(super) const RECEIVE_BUFFER_BYTES: usize = 16_384;
 /// Bytes the kernel may hold for one listener (it doubles the number for its own needs). 64 KiB are about 10 s of
 /// sound: enough for a long burst in one write. The default would grow to megabytes, that is minutes in which a
 /// listener that stands still would look as if it heard.

@@ -14,6 +14,7 @@ mod door;
 mod gate;
 mod head;
 mod http;
+mod knocks;
 mod limits;
 mod listening;
 mod paced;
@@ -21,6 +22,7 @@ pub(crate) mod prefixes;
 pub mod proxy;
 mod quick;
 pub(crate) mod rates;
+mod seats;
 mod shard_loop;
 #[cfg(test)]
 mod shard_tests;
@@ -39,6 +41,7 @@ pub use self::abuse::{Abuse, AbuseConfig, AbuseStats};
 use self::counters::{Room, ShardCounters};
 pub use self::head::asks_for;
 use self::http::PageThreads;
+use self::knocks::Knocks;
 pub use self::limits::{CONNECTIONS_PER_S_DEFAULT, HANDSHAKES_PER_S_DEFAULT};
 use self::shard_loop::ShardSeed;
 use self::tls::TlsFiles;
@@ -162,6 +165,7 @@ impl Edge {
         let handle = page_threads.handle().ok_or_else(|| {
             EdgeError::Thread(std::io::Error::other("the pages' threads have ended"))
         })?;
+        let knocks = Arc::new(Knocks::new(clock, config.abuse.connections_per_s));
         let mut edge = Self {
             address,
             meter: EdgeMeter(Arc::clone(&counters)),
@@ -177,6 +181,7 @@ impl Edge {
                 pages: pages.clone(),
                 entrance: Arc::clone(&config.entrance),
                 abuse: config.abuse.clone(),
+                knocks: Arc::clone(&knocks),
                 page_threads: handle.clone(),
                 clock,
                 counters: Arc::clone(counters),

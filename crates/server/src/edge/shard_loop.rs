@@ -21,9 +21,11 @@ use super::asked::SoundRequest;
 use super::counters::{Room, ShardCounters, add};
 use super::crowd::Crowd;
 use super::door::{Counted, Door};
+use super::knocks::Knocks;
 use super::limits::{
     AFTER_PANIC, RETURNS_MAX, STOP_HTTP, STOP_LISTENERS, STOP_SWEEP_MS, SWEEP_PANICS_MAX, TLS_WATCH,
 };
+use super::seats::HttpSeats;
 use super::socket::Stream;
 use super::tls::TlsFiles;
 use crate::clock::Clock;
@@ -39,6 +41,7 @@ pub(super) struct ShardSeed {
     pub(super) entrance: Arc<Entrance>,
     pub(super) pages: axum::Router,
     pub(super) abuse: AbuseConfig,
+    pub(super) knocks: Arc<Knocks>,
     pub(super) page_threads: Handle,
     pub(super) clock: Clock,
     pub(super) counters: Arc<ShardCounters>,
@@ -61,6 +64,8 @@ pub(super) struct Local {
     pub(super) out: RefCell<Vec<u8>>,
     pub(super) pages: axum::Router,
     pub(super) abuse: AbuseConfig,
+    pub(super) knocks: Arc<Knocks>,
+    pub(super) http_seats: Arc<HttpSeats>,
     pub(super) page_threads: Handle,
     /// Where the threads of the pages give back a connection that asks for sound.
     pub(super) returning: mpsc::Sender<Returned>,
@@ -131,6 +136,8 @@ async fn shard(seed: ShardSeed) -> io::Result<()> {
         out: RefCell::default(),
         pages: seed.pages,
         abuse: seed.abuse,
+        knocks: seed.knocks,
+        http_seats: HttpSeats::new(Arc::clone(&seed.counters), &seed.room),
         page_threads: seed.page_threads,
         returning,
         clock: seed.clock,

@@ -69,6 +69,28 @@ impl World {
         measure: Measure,
         data: Option<&std::path::Path>,
     ) -> Self {
+        Self::open(tls, abuse, settings, measure, data, u64::MAX)
+    }
+
+    /// One shard, and files for so many connections.
+    pub(crate) fn with_files(connections_max: u64) -> Self {
+        let settings = Settings {
+            shards: 1,
+            seats: 1_000,
+            ..Settings::default()
+        };
+        let (abuse, measure) = (AbuseConfig::default(), Box::new(Load::default));
+        Self::open(false, abuse, settings, measure, None, connections_max)
+    }
+
+    fn open(
+        tls: bool,
+        abuse: AbuseConfig,
+        settings: Settings,
+        measure: Measure,
+        data: Option<&std::path::Path>,
+        connections_max: u64,
+    ) -> Self {
         let shards = settings.shards as usize;
         let files = tempfile::tempdir().expect("a folder");
         let mut roots = rustls::RootCertStore::empty();
@@ -100,7 +122,7 @@ impl World {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             tls,
             shards,
-            connections_max: u64::MAX,
+            connections_max,
             entrance: Arc::clone(&entrance),
             abuse,
         };
