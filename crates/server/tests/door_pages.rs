@@ -272,6 +272,18 @@ async fn the_page_that_waits_keeps_its_place_and_becomes_a_player() {
     assert!(page.contains(r#"src="/s/evening/live.ogg""#), "{page}");
     assert!(headers.get("refresh").is_none(), "nothing to wait for");
 
+    // Links of other sites may lead here; their frames and pictures must not knock.
+    for (dest, status) in [("document", 200), ("iframe", 303), ("embed", 303)] {
+        let none = reqwest::redirect::Policy::none();
+        let browser = reqwest::Client::builder().redirect(none).build();
+        let foreign = browser
+            .expect("a client")
+            .get(house.url("/s/evening/line"))
+            .header("sec-fetch-site", "cross-site")
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-dest", dest);
+        assert_eq!(read(foreign).await.0, status, "{dest}");
+    }
     house.set(|load| load.memory = FULL);
     let evening = SpaceId::parse("evening").expect("an id");
     let handle = house.app.directory.get(&evening).expect("there");

@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use edge_world::{Client, PATIENCE, World, eventually};
+use hustings::clock::Clock;
 use hustings::edge::proxy::ProxyConfig;
 use hustings::edge::{Abuse, AbuseConfig};
+use hustings::shield::ShieldClient;
 
 fn behind(trusted: &str, protocol: bool) -> AbuseConfig {
     let proxies = ProxyConfig {
@@ -311,6 +313,35 @@ fn heads_and_silence_are_counted_by_reason() {
     let counts = [Abuse::BadHead, Abuse::SlowHead, Abuse::Silent].map(|abuse| count(&world, abuse));
     assert_eq!(counts, [1, 1, 1]);
     assert_eq!(world.edge.stats().refused, 3);
+}
+
+/// A link of another site with a large address, or with `http://` to a port of TLS, is followed by people.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_make_a_browser_do_is_told_to_no_shield() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let socket = folder.path().join("nobody.sock");
+    let shield = ShieldClient::start(socket, Vec::new(), Clock::start());
+    let abuse = || AbuseConfig {
+        offenders: shield.offenders(),
+        ..AbuseConfig::default()
+    };
+    let noted = || shield.meter().stats().noted;
+    let sealed = World::start_with(1, true, abuse());
+    let mut http = from(&sealed, [127, 17, 0, 1]);
+    http.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(is_closed(&mut http) || http.rest().len() < 100);
+    eventually(1, || count(&sealed, Abuse::BadHandshake));
+    let world = World::start_with(1, false, abuse());
+    let mut large = from(&world, [127, 17, 0, 1]);
+    large.send(&format!("GET /x?{} HTTP/1.1\r\n\r\n", "a".repeat(9_000)));
+    assert!(large.rest().starts_with("HTTP/1.1 431 "));
+    assert_eq!(count(&world, Abuse::BadHead), 1);
+    // What is told comes in order, so that nothing was told before this.
+    let mut nonsense = from(&world, [127, 17, 0, 1]);
+    nonsense.send("GET / SIP/2.0\r\n\r\n");
+    assert!(nonsense.rest().starts_with("HTTP/1.1 400 "));
+    eventually(true, || noted() > 0);
+    assert_eq!(noted(), 1);
 }
 
 fn hello() -> Vec<u8> {

@@ -11,7 +11,7 @@ pub(super) fn line(text: &str, what: &'static str, max: usize) -> Result<String,
             out.push(' ');
         }
         let start = out.len();
-        out.extend(word.chars().filter(|c| !is_treacherous(*c)));
+        out.push_str(&shown(word));
         if out.len() == start {
             out.truncate(before);
         }
@@ -31,12 +31,8 @@ pub(super) fn some_line(text: &str, what: &'static str, max: usize) -> Result<St
 
 /// Several lines: as `line`, but line feeds stay.
 pub(super) fn lines(text: &str, what: &'static str, max: usize) -> Result<String, Refusal> {
-    let kept: String = text
-        .replace("\r\n", "\n")
-        .chars()
-        .filter(|c| *c == '\n' || !is_treacherous(*c))
-        .collect();
-    within(kept.trim().to_owned(), what, max)
+    let kept: Vec<String> = text.split('\n').map(shown).collect();
+    within(kept.join("\n").trim().to_owned(), what, max)
 }
 
 fn within(text: String, what: &'static str, max: usize) -> Result<String, Refusal> {
@@ -47,10 +43,42 @@ fn within(text: String, what: &'static str, max: usize) -> Result<String, Refusa
     }
 }
 
-/// Characters that change how the text around them is shown, or that nobody sees: a name could pass for another.
+/// What is left when everything that nobody sees is taken out. Joiners and variation selectors stay where writing needs them:
+/// within words of scripts that join (from Arabic on), and after signs and emoji.
+fn shown(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars().filter(|c| !is_treacherous(*c)) {
+        let before = out.chars().next_back();
+        let fits = match c {
+            '\u{200c}' | '\u{200d}' => before.is_some_and(|b| b >= '\u{600}' && !is_joiner(b)),
+            '\u{fe0e}' | '\u{fe0f}' => before.is_some_and(|b| b >= '\u{203c}' && !is_selector(b)),
+            _ => true,
+        };
+        if fits {
+            out.push(c);
+        }
+    }
+    out.truncate(out.trim_end_matches(is_joiner).len());
+    out
+}
+
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+fn is_selector(c: char) -> bool {
+    matches!(c, '\u{fe0e}' | '\u{fe0f}')
+}
+
+/// Characters that change how the text around them is shown, or that nobody sees (Unicode's default ignorables, fillers, the
+/// blank of Braille): a name could pass for another.
 pub(super) fn is_treacherous(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{feff}')
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}'
+            | '\u{3164}' | '\u{fe00}'..='\u{fe0d}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -67,6 +95,40 @@ mod tests {
             ),
             Ok("An na Lindqvist".into())
         );
+    }
+
+    /// Found by an attacker: names that looked like others', or like none.
+    #[test]
+    fn nobody_passes_for_another_by_what_nobody_sees() {
+        let name = |text: &str| some_line(text, "the name", 40);
+        assert_eq!(
+            name("Ada (synthetic)\u{2060}"),
+            Ok("Ada (synthetic)".into())
+        );
+        assert_eq!(name("\u{200e}\u{61c}Host"), Ok("Host".into()));
+        assert_eq!(name("A\u{200d}d\u{ad}a\u{fe0f}\u{200c}"), Ok("Ada".into()));
+        for blank in [
+            "\u{3164}",
+            "\u{2800}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}",
+            "\u{e0041}",
+        ] {
+            assert_eq!(
+                name(blank),
+                Err(Refusal::Empty { what: "the name" }),
+                "{blank:?}"
+            );
+        }
+        // What writing needs stays: Persian, Malayalam, a family, a heart.
+        for whole in [
+            "\u{645}\u{6cc}\u{200c}\u{631}\u{648}\u{645}",
+            "\u{d28}\u{d4d}\u{200d}\u{d31}",
+            "\u{1f469}\u{200d}\u{1f467}",
+            "\u{2764}\u{fe0f}",
+        ] {
+            assert_eq!(name(whole), Ok(whole.into()));
+        }
     }
 
     #[test]

@@ -158,6 +158,14 @@ pub(crate) fn not_foreign(headers: &HeaderMap) -> Result<(), AuthError> {
     Ok(())
 }
 
+/// Another site may link to a page that knocks, but must not knock by pictures and frames.
+pub(crate) fn is_own_visit(headers: &HeaderMap) -> bool {
+    let says = |name: &str, word: &str| headers.get(name).is_none_or(|line| line == word);
+    // A frame navigates too; only its destination tells it from a tab.
+    let visits = says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document");
+    visits || not_foreign(headers).is_ok()
+}
+
 /// Who asks, as the edge has found out.
 pub(crate) fn client(request: &Request) -> IpAddr {
     let client = request.extensions().get::<ConnectInfo<SocketAddr>>();

@@ -10,12 +10,27 @@ use anyhow::Context as _;
 const KEY_BYTES: usize = 32;
 
 pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+    own_folder(folder)
+        .with_context(|| format!("the folder {} cannot be made; choose another with --data, or give this user the right to write there", folder.display()))
+}
+
+/// A folder, also one that was there before, that only the node's user may look into.
+pub(crate) fn own_folder(folder: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(folder)
-        .and_then(|()| std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700)))
-        .with_context(|| format!("the folder {} cannot be made; choose another with --data, or give this user the right to write there", folder.display()))
+        .create(folder)?;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+/// A file, also one that was there before, that only the node's user may read.
+pub(crate) fn own_file(file: &Path) -> std::io::Result<()> {
+    std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(file)?;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))
 }
 
 /// Whole or not at all: written beside, synced, then renamed.

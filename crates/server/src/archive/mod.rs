@@ -197,7 +197,8 @@ impl Archive {
 
 /// Makes the folder and shows that files can be made in it, so that a start says it and not the first recording.
 fn prepare(folder: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
+    // Recordings that nobody has published are nobody's to hear but the node's.
+    crate::api::secrets::own_folder(folder)?;
     let probe = folder.join("probe.tmp");
     std::fs::write(&probe, b"")?;
     std::fs::remove_file(probe)

@@ -411,3 +411,16 @@ fn wav(samples: u32) -> Vec<u8> {
     wav.extend((0..samples).flat_map(|i| (((i * 37) % 2_000) as i16 - 1_000).to_le_bytes()));
     wav
 }
+
+/// Recordings that are not published are nobody's to hear but the node's, also in folders that an older version made.
+#[test]
+fn only_the_nodes_user_looks_into_the_folders() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = tempfile::tempdir().unwrap();
+    std::fs::create_dir(data.path().join("recordings")).unwrap();
+    Archive::open(data.path()).unwrap();
+    for folder in ["recordings", "music"] {
+        let folder = std::fs::metadata(data.path().join(folder)).unwrap();
+        assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    }
+}

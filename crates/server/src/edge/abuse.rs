@@ -63,14 +63,16 @@ impl AbuseConfig {
 fn offence(abuse: Abuse) -> Option<Offence> {
     Some(match abuse {
         Abuse::PrefixRate | Abuse::HandshakeRate => Offence::OverCap,
-        Abuse::PrefixCrowded | Abuse::Silent => Offence::Silent,
+        Abuse::PrefixCrowded => Offence::Silent,
         Abuse::SlowHead => Offence::SlowHead,
         Abuse::SlowBody => Offence::SlowBody,
         Abuse::SlowReader => Offence::SlowReader,
         Abuse::BadHead => Offence::BadHead,
         Abuse::BadHandshake => Offence::BadHandshake,
-        // The shortage is ours, proxies are trusted, and many people may be behind one address.
-        Abuse::KnockRate
+        // The shortage is ours, proxies are trusted, and browsers open connections that they do not use in the end: behind
+        // one address there may be hundreds. Below its prefix's bound each costs little.
+        Abuse::Silent
+        | Abuse::KnockRate
         | Abuse::PagesShed
         | Abuse::SilentShed
         | Abuse::BadProxyHeader
@@ -156,6 +158,13 @@ impl Caller {
         }
     }
 
+    /// Counts what other people's pages can make a browser do: a head that is too large, HTTP on a TLS port, a certificate
+    /// that is not believed. Nobody is to be dropped for it.
+    pub(super) fn excuse(&self, abuse: Abuse) {
+        self.counters.abuse.count(abuse);
+        add(&self.counters.refused, 1);
+    }
+
     /// Who makes this request, by what trusted proxies say; the port is the connection's.
     pub(super) fn client(&self, headers: &HeaderMap) -> SocketAddr {
         let values = headers.get_all("x-forwarded-for");
@@ -191,6 +200,14 @@ impl Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A browser's spare connections must not block its neighbours behind the same address.
+    #[test]
+    fn what_browsers_do_by_themselves_is_no_offence() {
+        assert_eq!(offence(Abuse::Silent), None);
+        assert_eq!(offence(Abuse::PrefixCrowded), Some(Offence::Silent));
+        assert_eq!(offence(Abuse::BadHead), Some(Offence::BadHead));
+    }
 
     #[test]
     fn every_kind_is_counted_under_its_own_name() {

@@ -9,23 +9,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use hustings_control::gate::Pass;
 use rustls::server::Acceptor;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::abuse::{Abuse, Caller};
-use super::answers::{self, Answer};
+use super::answers;
 use super::asked::{Asked, Burst, KnockRequest, Method, SoundRequest};
 use super::counters::add;
 use super::door::{self, Counted, Silent};
+use super::farewell::{farewell, refuse_head, turn_away};
 use super::gate;
-use super::head::{self, BadHead};
+use super::head;
 use super::http::{self, Ending};
 use super::limits::{
-    ACCEPT_PAUSE, ACCEPTS_PER_TURN, FAREWELL, FAREWELL_BYTES_MAX, HANDSHAKE_DEADLINE,
-    HEAD_DEADLINE, SILENT_DROPPED_WHEN_SHORT,
+    ACCEPT_PAUSE, ACCEPTS_PER_TURN, HANDSHAKE_DEADLINE, HEAD_DEADLINE, SILENT_DROPPED_WHEN_SHORT,
 };
 use super::listening::{Accepted, is_short, next};
 use super::proxy;
@@ -33,6 +33,7 @@ use super::quick::{self, FirstBytes};
 use super::shard_loop::{Local, Returned};
 use super::socket::{Heard, ListenerSocket, Seated, Stream, whole_seconds};
 use super::sound::{self, Decision, Place};
+use super::tls;
 use crate::rehearsal::Seat;
 
 /// Accepts until the task is ended. Bounded a turn, so that sound goes before newcomers.
@@ -218,18 +219,6 @@ async fn introduced(
     true
 }
 
-async fn refuse_head(stream: Stream, caller: &Caller, bad: BadHead) {
-    let (abuse, answer) = match bad {
-        BadHead::Gone => return add(caller.refused(), 1),
-        BadHead::Silent => return caller.blame(Abuse::Silent),
-        BadHead::Late => (Abuse::SlowHead, answers::HEAD_LATE),
-        BadHead::TooLarge => (Abuse::BadHead, answers::HEAD_LARGE),
-        BadHead::Malformed => (Abuse::BadHead, answers::MALFORMED),
-    };
-    caller.blame(abuse);
-    farewell(stream, answer.whole).await;
-}
-
 /// The hello is read whole before the handshake takes its turn, and nothing is computed for it until then.
 async fn shake_hands(local: &Local, tcp: TcpStream, caller: &Caller) -> Option<Stream> {
     let Some(files) = &local.tls else {
@@ -253,6 +242,7 @@ async fn shake_hands(local: &Local, tcp: TcpStream, caller: &Caller) -> Option<S
         Ok(Ok(None)) => caller.blame(Abuse::HandshakeRate),
         // Who goes away has done nothing wrong.
         Ok(Err(e)) if e.kind() != io::ErrorKind::InvalidData => add(caller.refused(), 1),
+        Ok(Err(e)) if tls::is_a_browsers(&e) => caller.excuse(Abuse::BadHandshake),
         Ok(Err(_)) | Err(_) => caller.blame(Abuse::BadHandshake),
     }
     None
@@ -337,30 +327,4 @@ pub(super) fn join(
             socket.finish();
         }
     }
-}
-
-async fn turn_away(local: &Local, stream: Stream, answer: Answer, head_only: bool) {
-    add(&local.counters.refused, 1);
-    farewell(stream, answer.bytes(head_only)).await;
-}
-
-/// Answers and closes. What the peer still says is read and thrown away for a moment, for closing a socket with unread
-/// bytes would cut the answer off.
-async fn farewell(mut stream: Stream, answer: &[u8]) {
-    let goodbye = async {
-        stream.write_all(answer).await?;
-        stream.flush().await?;
-        stream.shutdown().await?;
-        let mut thrown = 0;
-        let mut bin = [0; 512];
-        while thrown < FAREWELL_BYTES_MAX {
-            match stream.read(&mut bin).await? {
-                0 => break,
-                read => thrown += read,
-            }
-        }
-        io::Result::Ok(())
-    };
-    // Neither a deadline nor an error changes anything: the connection ends here.
-    let _ = timeout(FAREWELL, goodbye).await;
 }

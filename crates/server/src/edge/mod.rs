@@ -11,6 +11,7 @@ mod asked;
 mod counters;
 mod crowd;
 mod door;
+mod farewell;
 mod gate;
 mod head;
 mod http;

@@ -129,6 +129,19 @@ fn stamps(cert: &Path, key: &Path) -> Stamps {
     })
 }
 
+/// Whether a handshake failed as a browser's may, whatever its user wants: it spoke HTTP here (a link with `http://`), or did not
+/// believe the certificate and said so.
+pub(super) fn is_a_browsers(error: &std::io::Error) -> bool {
+    let why = error.get_ref().and_then(|why| why.downcast_ref());
+    matches!(
+        why,
+        Some(
+            rustls::Error::AlertReceived(_)
+                | rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)
+        )
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod newcomers;
 mod probe;
 mod quality;
 mod registry;

@@ -9,13 +9,15 @@ use str0m::net::Protocol;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::address::TakenFrom;
+use super::newcomers::{Newcomers, Place};
 use super::routes::{DATAGRAM_BYTES_MAX, Datagram, Inbox, Routes};
 
-/// Connections at once; one more is closed at once. Speakers need one each, strangers have a deadline.
+/// Connections that have named a session at once; one more is closed. Speakers need one each; those who have named none yet have
+/// places of their own (`newcomers`).
 const CONNECTIONS_MAX: usize = 256;
 /// A connection whose first frame does not name a session by then is closed.
 const FIRST_FRAME_DEADLINE: Duration = Duration::from_secs(5);
@@ -30,6 +32,7 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 pub(super) async fn accept(listener: TcpListener, routes: Arc<Routes>, from: TakenFrom) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let newcomers = Newcomers::new();
     loop {
         let (stream, source) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -43,29 +46,34 @@ pub(super) async fn accept(listener: TcpListener, routes: Arc<Routes>, from: Tak
             routes.count_stranger();
             continue;
         }
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            routes.count_stranger();
-            continue;
-        };
-        let routes = Arc::clone(&routes);
-        tokio::spawn(async move {
-            serve(stream, source, &routes).await;
-            drop(place);
-        });
+        let newcomer = newcomers.enter(source.ip());
+        let (routes, places) = (Arc::clone(&routes), Arc::clone(&places));
+        tokio::spawn(async move { serve(stream, source, newcomer, &routes, &places).await });
     }
 }
 
-async fn serve(stream: TcpStream, source: SocketAddr, routes: &Routes) {
+async fn serve(
+    stream: TcpStream,
+    source: SocketAddr,
+    (newcomer, must_go): (Place, oneshot::Receiver<()>),
+    routes: &Routes,
+    places: &Semaphore,
+) {
     let source = SocketAddr::new(source.ip().to_canonical(), source.port());
     let _ = stream.set_nodelay(true);
     let (mut reader, mut writer) = stream.into_split();
-    let first = timeout(FIRST_FRAME_DEADLINE, read_frame(&mut reader)).await;
-    let known = first.ok().flatten().and_then(|frame| {
+    let first = tokio::select! {
+        biased;
+        first = timeout(FIRST_FRAME_DEADLINE, read_frame(&mut reader)) => first.ok().flatten(),
+        _ = must_go => None,
+    };
+    drop(newcomer);
+    let known = first.and_then(|frame| {
         routes
             .find(Protocol::Tcp, source, &frame)
             .map(|inbox| (frame, inbox))
     });
-    let Some((first, inbox)) = known else {
+    let (Some((first, inbox)), Ok(_place)) = (known, places.try_acquire()) else {
         routes.count_stranger();
         return;
     };

@@ -1,11 +1,12 @@
 //! `/s/{id}/state.json` and `/s/{id}/events`: who speaks and how many listen, for pages that do not play.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,11 +17,21 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use super::parts;
 use crate::api::App;
+use crate::api::knock::client;
+use crate::edge::prefixes::{PerLevel, Prefix, prefixes};
 use crate::live::SpaceHandle;
 use crate::usher;
 
 /// Readers of events on this node. Each holds a task and a connection; more are told to read state.json instead.
 const EVENT_READERS_MAX: usize = 2_000;
+/// The same of one prefix: an eighth, so that one network leaves room for others. More are told the same, and lose but some
+/// seconds: their pages read state.json.
+const EVENT_READERS_OF_PREFIX: PerLevel = PerLevel {
+    v4_24: 250,
+    v6_64: 64,
+    v6_56: 125,
+    v6_48: 250,
+};
 /// Seconds after which a refused reader may ask again.
 const RETRY_AFTER_S: &str = "15";
 /// Middle boxes close what says nothing for half a minute.
@@ -29,7 +40,7 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// Time between two looks whether events are shed.
 const SHED_LOOK: Duration = Duration::from_secs(1);
 
-static READERS: AtomicUsize = AtomicUsize::new(0);
+static READERS: LazyLock<Readers> = LazyLock::new(Readers::default);
 
 pub(super) async fn state(State(app): State<App>, Path(id): Path<String>) -> Response {
     let Some(handle) = app.directory.by_text(&id) else {
@@ -55,7 +66,11 @@ pub(super) async fn state(State(app): State<App>, Path(id): Path<String>) -> Res
         .into_response()
 }
 
-pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Response {
+pub(super) async fn events(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
     let Some(handle) = app.directory.by_text(&id) else {
         return unknown();
     };
@@ -64,7 +79,7 @@ pub(super) async fn events(State(app): State<App>, Path(id): Path<String>) -> Re
         .looks
         .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let room = (!app.entrance.sheds_side_features())
-        .then(Seat::take)
+        .then(|| READERS.seat(client(&request)))
         .flatten();
     let Some(seat) = room else {
         let headers = [
@@ -136,23 +151,68 @@ fn unknown() -> Response {
         .into_response()
 }
 
-/// A reader's place, given back when its stream is dropped.
-struct Seat;
+/// Who reads events now: at most `EVENT_READERS_MAX`, and three prefixes of each.
+#[derive(Default)]
+struct Readers(Mutex<Book>);
 
-impl Seat {
-    fn take() -> Option<Self> {
-        READERS
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
-                (n < EVENT_READERS_MAX).then_some(n + 1)
-            })
-            .ok()
-            .map(|_| Self)
+#[derive(Default)]
+struct Book {
+    all: usize,
+    by_prefix: HashMap<Prefix, u32>,
+}
+
+impl Readers {
+    /// None when all readers, or those of one of the address's prefixes, are as many as may be. This machine itself, an
+    /// operator's own proxy that was not named, has no bound but that of all.
+    fn seat(&'static self, from: IpAddr) -> Option<Seat> {
+        let from = from.to_canonical();
+        let is_this_machine =
+            from == IpAddr::from([127, 0, 0, 1]) || from == IpAddr::from(Ipv6Addr::LOCALHOST);
+        let bounded = (!is_this_machine).then_some(from);
+        let mut book = self.book();
+        let full = prefixes(bounded).any(|prefix| {
+            book.by_prefix
+                .get(&prefix)
+                .is_some_and(|readers| *readers >= EVENT_READERS_OF_PREFIX.of(&prefix))
+        });
+        if full || book.all >= EVENT_READERS_MAX {
+            return None;
+        }
+        book.all += 1;
+        for prefix in prefixes(bounded) {
+            *book.by_prefix.entry(prefix).or_default() += 1;
+        }
+        Some(Seat {
+            readers: self,
+            bounded,
+        })
     }
+
+    /// Counts are whole at any time: a panic elsewhere changes nothing.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reader's place, given back when its stream is dropped.
+struct Seat {
+    readers: &'static Readers,
+    bounded: Option<IpAddr>,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        READERS.fetch_sub(1, Ordering::Relaxed);
+        let mut book = self.readers.book();
+        book.all -= 1;
+        for prefix in prefixes(self.bounded) {
+            let left = book.by_prefix.get_mut(&prefix).map(|readers| {
+                *readers -= 1;
+                *readers
+            });
+            if left == Some(0) {
+                book.by_prefix.remove(&prefix);
+            }
+        }
     }
 }
 
@@ -162,10 +222,18 @@ mod tests {
 
     #[test]
     fn readers_are_bounded_and_their_places_come_back() {
-        let seats: Vec<_> = std::iter::from_fn(Seat::take).collect();
-        assert_eq!(seats.len(), EVENT_READERS_MAX);
-        assert!(Seat::take().is_none());
-        drop(seats);
-        assert!(Seat::take().is_some());
+        let readers: &'static Readers = Box::leak(Box::default());
+        let from = |net: u8| IpAddr::from([203, 0, net, 1]);
+        let of_one: Vec<_> = std::iter::from_fn(|| readers.seat(from(0))).collect();
+        assert_eq!(of_one.len(), EVENT_READERS_OF_PREFIX.v4_24 as usize);
+        let others: Vec<_> = (1..=100)
+            .flat_map(|net| (0..100).map_while(move |_| readers.seat(from(net))))
+            .collect();
+        assert_eq!(of_one.len() + others.len(), EVENT_READERS_MAX);
+        assert!(readers.seat([127, 0, 0, 1].into()).is_none());
+        drop((of_one, others));
+        assert!(readers.seat(from(0)).is_some());
+        let book = readers.book();
+        assert!(book.all == 0 && book.by_prefix.is_empty());
     }
 }

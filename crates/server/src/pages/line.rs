@@ -18,7 +18,7 @@ use super::frame::{self, OWN, Page, Serve, icon};
 use super::words::number;
 use super::{home, parts};
 use crate::api::App;
-use crate::api::knock::{client, not_foreign};
+use crate::api::knock::{client, is_own_visit};
 use crate::live::SpaceHandle;
 
 /// Seconds between two looks, whatever the gate says: a page costs more than a knock, and whoever has no script learns of a
@@ -69,7 +69,7 @@ pub(super) async fn page(
         .pages
         .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let door = handle.door.load_full();
-    let Some(door) = door.filter(|_| not_foreign_page(&request)) else {
+    let Some(door) = door.filter(|_| is_own_visit(request.headers())) else {
         return Redirect::to(&format!("/s/{}", handle.id)).into_response();
     };
     let state = stand(
@@ -80,12 +80,6 @@ pub(super) async fn page(
     );
     let again = again(&handle, &state, asked.looks.unwrap_or(0).min(LOOKS_MAX));
     show(&handle, &state, again, app.clock.wall())
-}
-
-/// A page of another site may link here, but must not knock by pictures and frames.
-fn not_foreign_page(request: &Request) -> bool {
-    let mode = request.headers().get("sec-fetch-mode");
-    mode.is_none_or(|mode| mode == "navigate") || not_foreign(request.headers()).is_ok()
 }
 
 fn stand(app: &App, door: &Arc<Door>, from: IpAddr, place: String) -> LineState {

@@ -20,6 +20,7 @@ use sqlx::sqlite::{
 
 pub use lock::DataLock;
 
+use crate::api::secrets::own_file;
 use crate::ops::flight::Meter;
 
 /// The database's file under the data folder.
@@ -84,7 +85,10 @@ impl Store {
             path: path.display().to_string(),
             why,
         };
-        std::fs::create_dir_all(data).map_err(|error| failed(error.to_string()))?;
+        // Names and questions stand in it; SQLite gives the files beside it the same mode.
+        std::fs::create_dir_all(data)
+            .and_then(|()| own_file(&path))
+            .map_err(|error| failed(error.to_string()))?;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)

@@ -237,3 +237,24 @@ fn a_second_node_on_the_folder_is_told_so() {
     drop(held);
     DataLock::take(&data).unwrap();
 }
+
+/// Names and questions are nobody's to read but the node's, also in a file that an older version made.
+#[tokio::test]
+async fn only_the_nodes_user_reads_the_records() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join(FILE);
+    std::fs::write(&file, b"").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = Store::open(data.path()).await.unwrap();
+    let made = created(&id("hall"));
+    store.append(&id("hall"), 0, &[made]).await.unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(data.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());
+        files += 1;
+    }
+    assert!(files >= 2, "the journal too");
+}

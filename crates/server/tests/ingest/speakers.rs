@@ -219,6 +219,14 @@ async fn a_network_that_blocks_udp_is_passed_by_tcp() {
         "{}",
         accepted.answer_sdp
     );
+    // Whoever connects and says nothing keeps no speaker out.
+    let mut silent = Vec::new();
+    for _ in 0..300 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        let other = std::net::SocketAddr::from(([127, 77, 7, 7], 0));
+        socket.bind(other).unwrap();
+        silent.push(socket.connect(world.ingest.local_addr()).await.unwrap());
+    }
     let _ada = peer
         .talk_by_tcp(&accepted.answer_sdp, LOW, world.ingest.local_addr())
         .await;
