@@ -52,7 +52,7 @@ pub(super) fn prefixes(app: &App) -> Markup {
         (table("at", &["Of the busiest core’s newest second with knocks", "Number"], html! {
             tr { th scope="row" { "Knocks" } td class="num" { (number(knocks.into())) } }
             tr { th scope="row" { "Networks (/24, /56), about" } td class="num" { (number(distinct.round() as u64)) } }
-            tr { th scope="row" { "Spread, in bits" } td class="num" { (format!("{:.1}", entropy.max(0.0))) } }
+            tr { th scope="row" { "Spread, in bits" } td class="num" { (format!("{:.1}", entropy.abs())) } }
         }))
         p class="small soft" { "A crowd has many networks and near 8 bits; a flood from few networks has few." }
     } }
