@@ -1,5 +1,7 @@
 //! What the parts of a running node share about its spaces: a directory of handles, read without locks.
 
+mod rehearsed;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicU64, Ordering};
@@ -16,6 +18,7 @@ use hustings_media::fanout::shard::Leave;
 use hustings_media::stage::SourceState;
 use tokio::sync::{broadcast, mpsc, watch};
 
+pub use self::rehearsed::Rehearsed;
 use crate::numbers::Uniques;
 use crate::pace::Pace;
 use crate::rehearsal::Rehearsals;
@@ -62,9 +65,7 @@ pub struct Counts {
     /// Looks at `state.json`, and event streams.
     pub looks: AtomicU64,
     pub stays: Stays,
-    /// Knocks, those for sound too, that showed a rehearsal's permit; and listeners of rehearsals. All are in the other counts too.
-    pub rehearsed: AtomicU64,
-    pub rehearsing: AtomicU64,
+    pub rehearsed: Rehearsed,
 }
 
 /// Seconds that `Stays` holds apart: a minute, and time for a recorder that is late.
@@ -139,7 +140,10 @@ impl Counts {
     }
 
     /// A listener in the second `now` of the node's clock; `as_page`: with a right or a mark.
-    pub fn came(&self, now: u32, as_page: bool) {
+    pub(crate) fn came(&self, now: u32, as_page: bool, rehearsed: bool) {
+        if rehearsed {
+            self.rehearsed.came(now);
+        }
         self.joins.fetch_add(1, Ordering::Relaxed);
         self.as_page
             .fetch_add(u64::from(as_page), Ordering::Relaxed);
@@ -155,6 +159,14 @@ impl Counts {
         };
         count.fetch_add(1, Ordering::Relaxed);
         self.stays.went(came, now);
+    }
+
+    /// A listener was sent the first of the sound, from this address.
+    pub(crate) fn note(&self, from: std::net::IpAddr, rehearsed: bool) {
+        self.uniques.note(from);
+        if rehearsed {
+            self.rehearsed.uniques.note(from);
+        }
     }
 
     pub fn listening(&self) -> u64 {

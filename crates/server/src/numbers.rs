@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, PoisonError};
 
 use datasketches::hll::{HllSketch, HllType};
-use hustings_control::numbers::{Number, UNIQUES_LG_K};
+use hustings_control::numbers::{Number, PAGE_MS, UNIQUES_LG_K};
 
 use crate::live::{Directory, SpaceHandle};
 
@@ -106,6 +106,25 @@ pub fn of_space(handle: &SpaceHandle, number: Number) -> Value {
     })
 }
 
+/// The part of it that came with a rehearsal's permit; of a peak or of uniques, what they alone were. None where that is not
+/// told apart.
+pub fn of_rehearsals(handle: &SpaceHandle, number: Number) -> Option<Value> {
+    let counts = &handle.counts.rehearsed;
+    Some(Value::Count(match number {
+        Number::Attempts => counts.attempts.load(Relaxed),
+        Number::Admitted => counts.joins.load(Relaxed),
+        Number::Listening => counts.listening.load(Relaxed),
+        Number::Peak => counts.peak.load(Relaxed),
+        Number::Stayed => counts.stayed.load(Relaxed),
+        Number::ListenerMinutes => {
+            return Some(Value::Millis(counts.sound_pages.load(Relaxed) * PAGE_MS));
+        }
+        Number::Uniques => counts.uniques.estimate(),
+        Number::TooSlow => counts.too_slow.load(Relaxed),
+        _ => return None,
+    }))
+}
+
 /// `Number::Waiting`.
 pub fn waiting(handle: &SpaceHandle) -> u64 {
     handle.door.load().as_ref().map_or(0, |door| {
@@ -116,10 +135,20 @@ pub fn waiting(handle: &SpaceHandle) -> u64 {
 
 /// The sum over the spaces of a node: who listens to two of them counts twice, also among uniques.
 pub fn of_node(directory: &Directory, number: Number) -> Value {
+    summed(directory, |handle| of_space(handle, number))
+}
+
+/// The same of rehearsals.
+pub fn rehearsed_of_node(directory: &Directory, number: Number) -> Value {
+    let of = |handle: &SpaceHandle| of_rehearsals(handle, number).unwrap_or(Value::Count(0));
+    summed(directory, of)
+}
+
+fn summed(directory: &Directory, of: impl Fn(&SpaceHandle) -> Value) -> Value {
     let spaces = directory.all();
     let mut sum = Value::Count(0);
     for handle in spaces.values() {
-        sum = match (sum, of_space(handle, number)) {
+        sum = match (sum, of(handle)) {
             (Value::Count(a) | Value::Millis(a), Value::Count(b)) => Value::Count(a + b),
             (Value::Count(a) | Value::Millis(a), Value::Millis(b)) => Value::Millis(a + b),
         };

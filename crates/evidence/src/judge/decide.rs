@@ -1,8 +1,10 @@
 //! From the points to the verdict.
 
+use super::course::share;
 use super::finding::{Class, Explanation, Finding, Harm, Outcome, Part, Strength};
 use super::harm::{harm, resources};
 use super::rules::Case;
+use super::second::Second;
 use super::seen::Seen;
 use super::tell;
 use super::thresholds as t;
@@ -27,6 +29,7 @@ pub(super) fn nothing() -> Finding {
         to: 0,
         seconds_known: 0,
         known_permille: 0,
+        rehearsed_permille: 0,
     };
     tell::finding(&mut finding);
     finding
@@ -55,7 +58,7 @@ pub(super) fn finding(seen: &Seen<'_>, cases: Vec<Case>) -> Finding {
         outcome,
         explanations: cases
             .into_iter()
-            .map(|case| explain(case, &named, &harm))
+            .map(|case| explain(seen, case, &named, &harm))
             .collect(),
         named,
         headline: String::new(),
@@ -69,6 +72,10 @@ pub(super) fn finding(seen: &Seen<'_>, cases: Vec<Case>) -> Finding {
         to: course.to(),
         seconds_known,
         known_permille: (coverage * 1_000.0) as u64,
+        rehearsed_permille: {
+            let knocks = seen.offered.total();
+            (share(seen.total(|second| second.rehearsed), knocks) * 1_000.0) as u64
+        },
     };
     tell::finding(&mut finding);
     finding
@@ -93,7 +100,25 @@ fn may_have_harmed(case: &Case, harm: &Harm) -> bool {
     }
 }
 
-fn explain(case: Case, named: &[Class], harm: &Harm) -> Explanation {
+/// Whether most of those who knocked meanwhile, or were inside when nobody knocked, came with a permit.
+fn is_rehearsed(seen: &Seen<'_>, span: Option<(u64, u64)>) -> bool {
+    let course = &seen.course;
+    let (from, to) = span.map_or((0, course.len()), |(from, to)| {
+        (course.index(from), course.index(to) + 1)
+    });
+    let sum = |of: fn(&Second) -> u64| course.series(of).sum(from, to);
+    let (knocks, rehearsed) = (seen.offered.sum(from, to), sum(|second| second.rehearsed));
+    if knocks > 0 {
+        return rehearsed * 2 >= knocks;
+    }
+    let (inside, rehearsed) = (
+        sum(|second| second.inside),
+        sum(|second| second.rehearsed_inside),
+    );
+    inside > 0 && rehearsed * 2 >= inside
+}
+
+fn explain(seen: &Seen<'_>, case: Case, named: &[Class], harm: &Harm) -> Explanation {
     let points = case.points();
     let part = if named.first() == Some(&case.class)
         && (may_have_harmed(&case, harm) || !harm.is_any() && case.class != Class::Attack)
@@ -110,6 +135,7 @@ fn explain(case: Case, named: &[Class], harm: &Harm) -> Explanation {
     } else {
         Part::RuledOut
     };
+    let rehearsed = points > 0 && is_rehearsed(seen, case.span);
     let (supporting, against) = case.evidence.into_iter().partition(|each| each.points > 0);
     Explanation {
         class: case.class,
@@ -117,6 +143,7 @@ fn explain(case: Case, named: &[Class], harm: &Harm) -> Explanation {
         part,
         strength: Strength::of(points),
         points,
+        rehearsed,
         supporting,
         against,
     }

@@ -58,6 +58,27 @@ impl Class {
         ][self as usize]
     }
 
+    /// A mistake of our own, and a dependency that fails, are what they are in a rehearsal too.
+    pub(super) fn rehearsed_sentence(self) -> &'static str {
+        [
+            "It was a rehearsed flash crowd.",
+            "It was a rehearsed attack.",
+            "It was a rehearsed reconnect storm.",
+            "It was our own mistake.",
+            "Something we depend on failed.",
+        ][self as usize]
+    }
+
+    pub(super) fn rehearsed_lesser_sentence(self) -> &'static str {
+        [
+            "A rehearsed crowd came as well.",
+            "There was a rehearsed attack as well.",
+            "Many of a rehearsal who had been inside came again at once.",
+            "A mistake of our own took part.",
+            "Something we depend on failed as well.",
+        ][self as usize]
+    }
+
     pub(super) fn lesser_sentence(self) -> &'static str {
         [
             "A crowd came as well.",
@@ -199,6 +220,9 @@ pub struct Explanation {
     pub part: Part,
     pub strength: Strength,
     pub points: i32,
+    /// It was a rehearsal's doing: while it lasted, most knocks showed a permit.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rehearsed: bool,
     pub supporting: Vec<Evidence>,
     pub against: Vec<Evidence>,
 }
@@ -277,6 +301,8 @@ pub struct Finding {
     pub seconds_known: u64,
     /// Of a thousand seconds between the first and the last.
     pub known_permille: u64,
+    /// Of a thousand knocks those with a rehearsal's permit.
+    pub rehearsed_permille: u64,
 }
 
 impl Finding {

@@ -42,7 +42,11 @@ pub struct Second {
     pub replaced: u64,
     /// Heard the sound to its end.
     pub heard_out: u64,
+    /// Of a rehearsal; counted in the others too: knocks, entered, 60 s inside, inside.
     pub rehearsed: u64,
+    pub rehearsed_entered: u64,
+    pub rehearsed_60s: u64,
+    pub rehearsed_inside: u64,
     pub pages: u64,
     pub polls: u64,
     pub stayed_10s: u64,
@@ -110,6 +114,9 @@ impl Second {
             &mut second.replaced,
             &mut second.heard_out,
             &mut second.rehearsed,
+            &mut second.rehearsed_entered,
+            &mut second.rehearsed_60s,
+            &mut second.rehearsed_inside,
             &mut second.pages,
             &mut second.polls,
             &mut second.stayed_10s,
@@ -222,6 +229,9 @@ impl Second {
         self.replaced += u64::from(people.replaced);
         self.heard_out += u64::from(people.heard_out);
         self.rehearsed += u64::from(people.rehearsed);
+        self.rehearsed_entered += u64::from(people.rehearsed_entered);
+        self.rehearsed_60s += u64::from(people.rehearsed_60s);
+        self.rehearsed_inside = people.rehearsed_inside.into();
         let behaviour = &row.behaviour;
         self.pages += u64::from(behaviour.pages);
         self.polls += u64::from(behaviour.polls);

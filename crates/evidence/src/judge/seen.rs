@@ -131,6 +131,7 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
         .filter(|at| *at > course.from)
         .map(|at| course.index(at))
         .collect();
+    let started = started(course);
     let returned = course.series(|second| {
         second
             .returned
@@ -145,6 +146,8 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
         let end = (at + TEN).min(inside.len() - 1);
         // Those who come again fill the seats of those who fell out: connections that broke count too.
         let least = inside[at..=end].iter().min().copied().unwrap_or(0);
+        let began = started.iter().any(|start| (at + 1..=end).contains(start));
+        let least = if began { 0 } else { least };
         let fell = inside[at]
             .saturating_sub(least)
             .max(lost.sum(at, end + 1).min(inside[at]))
@@ -177,6 +180,16 @@ fn falls(course: &Course<'_>, inside: &[u64]) -> Vec<Fall> {
         at = end + t::BACK_WITHIN as usize;
     }
     found
+}
+
+/// Where a node started again: it has nobody inside then, though its first row may come when many are back.
+fn started(course: &Course<'_>) -> Vec<usize> {
+    let starts = course.happened(&[What::NodeStarted]).into_iter();
+    starts
+        .map(|happening| happening.at.0 / 1_000)
+        .filter(|at| *at > course.from)
+        .map(|at| course.index(at))
+        .collect()
 }
 
 /// New people, a second: the pages that were sent; where caches before this machine send them, those who came in or took a

@@ -12,30 +12,46 @@ pub(super) fn finding(finding: &mut Finding) {
 }
 
 fn headline(finding: &Finding) -> String {
+    let verdict = verdict(finding);
+    let known = |class: &Class| finding.explanation(*class);
+    let all = finding.named.iter().filter_map(known);
+    if finding.rehearsed_permille >= 500 && all.clone().all(|each| each.rehearsed) {
+        return format!("This was a rehearsal. {verdict}");
+    }
+    verdict
+}
+
+fn verdict(finding: &Finding) -> String {
     match (finding.outcome, finding.named.first()) {
         (Outcome::Quiet, _) => "Nothing went wrong.".to_owned(),
         (Outcome::Undetermined, _) | (_, None) => "We cannot say.".to_owned(),
-        (Outcome::Found, Some(first)) => {
-            let present = |class: &Class| {
-                finding
-                    .explanation(*class)
-                    .is_some_and(|each| each.part == Part::Present)
-            };
-            let mut words = if present(first) && *first == Class::Attack {
-                "There was an attack. It kept nobody out.".to_owned()
-            } else {
-                first.sentence().to_owned()
-            };
-            for class in finding.named.iter().skip(1) {
-                words.push(' ');
-                words.push_str(if present(class) && *class == Class::Attack {
-                    "There was an attack as well, which kept nobody out."
-                } else {
-                    class.lesser_sentence()
-                });
-            }
-            words
+        (Outcome::Found, Some(_)) => {
+            let said = |(at, class)| sentence(finding, at == 0, class);
+            let words: Vec<&str> = finding
+                .named
+                .iter()
+                .copied()
+                .enumerate()
+                .map(said)
+                .collect();
+            words.join(" ")
         }
+    }
+}
+
+fn sentence(finding: &Finding, first: bool, class: Class) -> &'static str {
+    let each = finding.explanation(class);
+    let rehearsed = each.is_some_and(|each| each.rehearsed);
+    let harmless = class == Class::Attack && each.is_some_and(|each| each.part == Part::Present);
+    match (first, harmless, rehearsed) {
+        (true, true, false) => "There was an attack. It kept nobody out.",
+        (true, true, true) => "There was a rehearsed attack. It kept nobody out.",
+        (false, true, false) => "There was an attack as well, which kept nobody out.",
+        (false, true, true) => "There was a rehearsed attack as well, which kept nobody out.",
+        (true, false, false) => class.sentence(),
+        (true, false, true) => class.rehearsed_sentence(),
+        (false, false, false) => class.lesser_sentence(),
+        (false, false, true) => class.rehearsed_lesser_sentence(),
     }
 }
 
@@ -60,6 +76,13 @@ fn summary(finding: &Finding) -> String {
         {
             words.push(strongest.words.clone());
         }
+    }
+    if finding.rehearsed_permille > 0 {
+        let part = finding.rehearsed_permille as f64 / 1_000.0;
+        words.push(format!(
+            "Of the knocks {} were a rehearsal's.",
+            percent(part)
+        ));
     }
     words.push(harmed(finding));
     if let Some(resource) = finding.ran_out_first {

@@ -272,6 +272,94 @@ fn what_was_rehearsed_speaks_for_and_against_a_mistake() {
 }
 
 #[test]
+fn a_restart_is_a_storm_though_its_first_row_has_nearly_all_back() {
+    let mut seconds = evening(300);
+    let first = &mut seconds[155];
+    (first.entered, first.returned, first.resume) = (280, 280, 280);
+    first.knocks.offered += 280;
+    first.knocks.seated += 280;
+    seconds.drain(151..155);
+    let happened = [
+        happened(155, What::NodeWasKilled),
+        happened(155, What::NodeStarted),
+    ];
+    let finding = judged(&seconds, &happened);
+    assert_eq!(
+        finding.named,
+        [Class::ReconnectStorm],
+        "{}",
+        finding.summary
+    );
+    assert_eq!(finding.harm.fell_out, 300);
+    // Without a restart on record it is a hole in the rows, and nobody fell out.
+    assert_eq!(judged(&seconds, &[]).harm.fell_out, 0);
+}
+
+/// Forged tickets from the 100th to the 160th second; `marked`: with a rehearsal's permit.
+fn forged(seconds: &mut [Second], marked: bool) {
+    for second in &mut seconds[100..160] {
+        second.knocks.offered += 8;
+        let reason = Reason::Token(TokenFault::Forged);
+        second.knocks.turned_away.set(reason, 8);
+        second.rehearsed += if marked { 8 } else { 0 };
+    }
+}
+
+#[test]
+fn a_rehearsed_attack_is_called_one_and_one_beside_a_rehearsal_is_not() {
+    let mut seconds = evening(300);
+    forged(&mut seconds, true);
+    let finding = judged(&seconds, &[]);
+    assert_eq!(finding.named, [Class::Attack]);
+    assert!(
+        finding
+            .headline
+            .starts_with("There was a rehearsed attack."),
+        "{}",
+        finding.headline
+    );
+    // All of the evening was a rehearsal.
+    for second in &mut seconds {
+        second.rehearsed = second.knocks.offered.into();
+        second.rehearsed_inside = second.inside;
+    }
+    let finding = judged(&seconds, &[]);
+    assert!(
+        finding
+            .headline
+            .starts_with("This was a rehearsal. There was a rehearsed attack."),
+        "{}",
+        finding.headline
+    );
+    assert_eq!(finding.rehearsed_permille, 1_000);
+    // A rehearsal is under way, and the forged ones come from elsewhere.
+    let mut seconds = evening(300);
+    seconds.iter_mut().for_each(|second| second.rehearsed = 2);
+    forged(&mut seconds, false);
+    let finding = judged(&seconds, &[]);
+    assert!(
+        finding.headline.starts_with("There was an attack.")
+            && !finding.headline.contains("rehears"),
+        "{}",
+        finding.headline
+    );
+    assert!(
+        finding.summary.contains("were a rehearsal's"),
+        "{}",
+        finding.summary
+    );
+    // Nobody is told of a rehearsal that there was not.
+    let quiet = judged(&evening(300), &[]);
+    assert!(!quiet.headline.contains("rehears") && !quiet.summary.contains("rehears"));
+    let mut rehearsed = evening(300);
+    for second in &mut rehearsed {
+        second.rehearsed = second.knocks.offered.into();
+    }
+    let headline = judged(&rehearsed, &[]).headline;
+    assert_eq!(headline, "This was a rehearsal. Nothing went wrong.");
+}
+
+#[test]
 fn a_lost_host_and_a_lost_database_are_dependencies() {
     let mut seconds = evening(300);
     for second in &mut seconds[100..160] {

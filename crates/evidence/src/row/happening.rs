@@ -101,7 +101,9 @@ pub enum What {
     ShieldBack,
     /// Keys of tickets or sign-in were changed.
     KeysChanged,
+    /// A permit was shown for the first time, or again after its rehearsal was over; `name`: the permit's id, `number`: listeners that it allows.
     RehearsalBegan,
+    /// `name`: the permit's id, `after`: how it went, `number`: its listeners at once, the most.
     RehearsalEnded,
     /// Many who were inside came off at once; `number`: how many.
     ListenersLost,

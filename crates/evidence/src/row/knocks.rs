@@ -75,6 +75,10 @@ parts! {
         pub heard_out: u32,
         /// knocks that belong to a rehearsal; counted above too
         pub rehearsed: u32,
+        /// of those entered: of a rehearsal
+        pub rehearsed_entered: u32,
+        /// listeners of a rehearsal who reached their 60th second inside; counted in `stayed_60s` too
+        pub rehearsed_60s: u32,
         /// listeners inside that belong to a rehearsal; counted in `inside` too
         pub rehearsed_inside: u32,
         /// people in line: came again with their place, called or not, and were told to come once more; until that time, and 2 s. Who waits for the first time is not among them yet

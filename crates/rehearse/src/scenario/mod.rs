@@ -7,6 +7,7 @@
 mod action;
 mod check;
 mod draw;
+mod faster;
 mod file;
 mod label;
 mod library;
@@ -21,6 +22,7 @@ mod short;
 pub(crate) use action::honest_network;
 pub use action::{Action, Actions, Arrival, What};
 pub use draw::Wish;
+pub use faster::FASTER_MOST;
 pub use file::File;
 pub use label::{Class, Label};
 pub use library::{LIBRARY, library};

@@ -22,6 +22,10 @@ pub(super) struct NumberView {
     key: &'static str,
     title: &'static str,
     value: f64,
+    /// Of the value, what came with a rehearsal's permit; of `peak` and `uniques`, what rehearsals alone came to. Absent when
+    /// there was none, and where it is not told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rehearsed: Option<f64>,
     /// Of the value: `1` when it counts things, `min` for minutes.
     unit: &'static str,
     /// What it counts.
@@ -48,10 +52,12 @@ pub(super) async fn get(at: InSpace) -> Answer<Json<Numbers>> {
             words,
             exactness,
         } = number.definition();
-        let value = match numbers::of_space(&at.space, number) {
+        let in_units = |value| match value {
             Value::Count(count) => count as f64,
             Value::Millis(millis) => millis as f64 / 60_000.0,
         };
+        let value = in_units(numbers::of_space(&at.space, number));
+        let rehearsed = numbers::of_rehearsals(&at.space, number).map(in_units);
         let standard_error = match exactness {
             Exactness::StandardError(parts) => Some(f64::from(parts) / 10_000.0),
             Exactness::Exact | Exactness::Words(_) => None,
@@ -60,6 +66,7 @@ pub(super) async fn get(at: InSpace) -> Answer<Json<Numbers>> {
             key,
             title,
             value,
+            rehearsed: rehearsed.filter(|rehearsed| *rehearsed > 0.0),
             unit,
             definition: words,
             exact: standard_error.is_none(),

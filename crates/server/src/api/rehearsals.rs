@@ -11,7 +11,7 @@ use super::claims::{TokenRole, draw, hex, parse_hex};
 use super::door::In;
 use super::problem::{Answer, Problem};
 use super::who::OnNode;
-use crate::rehearsal::{Permit, Told};
+use crate::rehearsal::{Kept, Permit, Told};
 
 /// Seconds that a permit holds unless it is said.
 const HOLDS_S: u32 = 3_600;
@@ -24,6 +24,8 @@ pub(super) struct Rehearsals {
     listening: u64,
     /// Those under way, and those of the last hour.
     rehearsals: Vec<Told>,
+    /// Those that are over, oldest first; 200 at most.
+    kept: Vec<Kept>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -60,6 +62,7 @@ pub(super) async fn list(who: OnNode) -> Answer<Json<Rehearsals>> {
         target: rehearsals.target().unwrap_or_default().to_owned(),
         listening: rehearsals.listening(),
         rehearsals: rehearsals.told(who.app.clock.wall()),
+        kept: rehearsals.kept(),
     }))
 }
 

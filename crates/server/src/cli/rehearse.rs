@@ -1,5 +1,7 @@
 //! `hustings rehearse`: the night on real sockets, and what it allows to claim.
 
+mod arguments;
+
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,13 +9,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use hustings_rehearse::Night;
 use hustings_rehearse::fit::{POINTS_LEAST, ROUNDS_LEAST};
-use hustings_rehearse::scenario::{File, Sight, Trouble, Wish, library};
+use hustings_rehearse::scenario::{File, Sight, Wish, library};
 
+use self::arguments::{faster, part, permit_text};
 use super::parse_ttl;
 use crate::clock::Clock;
 use crate::open_files;
 use crate::rehearse::{
-    FORMAT, Loads, PARTS_MAX, Plan, Record, Seen, Target, Wire, beside_simulation, page, words,
+    Cue, FORMAT, Loads, Plan, Record, Seen, Target, Wire, beside_simulation, page, tell, words,
 };
 
 /// Files that a driver needs beside its connections.
@@ -47,10 +50,13 @@ pub struct RehearseCommand {
     /// Multiplies the scenario's people and seats, or the one that its number names.
     #[arg(long, requires = "scenario")]
     pub scale: Option<f64>,
+    /// Plays the scenario so many times as fast: the-night in seven minutes with 10.
+    #[arg(long, value_name = "TIMES", requires = "scenario", value_parser = faster)]
+    pub faster: Option<f64>,
     /// The space that the scenario's second one stands for. Default: --space.
     #[arg(long, requires = "scenario")]
     pub beside: Option<String>,
-    /// Run by `sh -c` for what a driver cannot do (kill the node, fill the disk), with TROUBLE as JSON.
+    /// Run by `sh -c` for what a driver cannot do (kill the node, fill the disk, open the doors), with TROUBLE as JSON.
     #[arg(long, value_name = "COMMAND", requires = "scenario")]
     pub hook: Option<String>,
     /// Hold loads and claim what the installation holds: the highest of them in listeners. It needs a permit.
@@ -167,11 +173,19 @@ impl RehearseCommand {
         record.begun_ms = clock.wall().0;
         let begun = Instant::now();
         match &self.scenario {
-            Some(name) => self.play(name, target, connections, &mut record)?,
-            None => self.hold(target, connections, &mut record)?,
+            Some(name) => self.play(name, target.clone(), connections, &mut record)?,
+            None => self.hold(target.clone(), connections, &mut record)?,
         }
         record.lasted_s = begun.elapsed().as_secs_f64();
         record.conclude();
+        // Who ended it knows that it is over.
+        if record.ended_early.is_none()
+            && let Err(error) = tell(&target, &record)
+        {
+            eprintln!(
+                "the target could not be told how it went, and keeps it as not passed: {error:#}"
+            );
+        }
         Ok(record)
     }
 
@@ -234,7 +248,10 @@ impl RehearseCommand {
         record: &mut Record,
     ) -> anyhow::Result<()> {
         let night = self.night(name)?;
-        record.what.clone_from(&night.name);
+        record.what = match self.faster {
+            Some(times) if times > 1.0 => format!("{}, {times} times as fast", night.name),
+            _ => night.name.clone(),
+        };
         record.scale = self.scale.unwrap_or(1.0);
         let (part, of) = self.part;
         let beside = self.beside.as_deref().unwrap_or(&self.space);
@@ -242,11 +259,12 @@ impl RehearseCommand {
             &night,
             &[&self.space, beside],
             (part - 1, of),
-            Box::new(|trouble| self.hooked(trouble)),
+            Box::new(|cue| self.hooked(cue)),
         );
         let ends = plan.ends(&night);
         let mut wire = Wire::new(target, connections)?;
         wire.run(&mut plan, ends)?;
+        wire.wind_down()?;
         record.ended_early = wire.refused().map(|refusal| refusal.to_string());
         record.not_rehearsed.extend(
             plan.left_out()
@@ -269,15 +287,16 @@ impl RehearseCommand {
                 File::read(&text).with_context(|| name.to_owned())?
             }
         };
-        Ok(file.night(Wish {
+        let night = file.night(Wish {
             seed: self.seed,
             sight: Sight::Seen,
             scale: self.scale,
-        })?)
+        })?;
+        Ok(night.faster(self.faster.unwrap_or(1.0)))
     }
 
-    fn hooked(&self, trouble: Trouble) -> bool {
-        let (Some(hook), Ok(json)) = (&self.hook, serde_json::to_string(&trouble)) else {
+    fn hooked(&self, cue: &Cue) -> bool {
+        let (Some(hook), Ok(json)) = (&self.hook, serde_json::to_string(cue)) else {
             return false;
         };
         let child = Command::new("sh")
@@ -301,41 +320,5 @@ impl RehearseCommand {
         );
         std::thread::sleep(wait);
         Ok(())
-    }
-}
-
-/// The text itself, or a file's.
-fn permit_text(told: &str) -> anyhow::Result<String> {
-    let path = std::path::Path::new(told);
-    if !told.contains('/') && !path.exists() {
-        return Ok(told.trim().to_owned());
-    }
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("the permit {told} cannot be read"))?;
-    Ok(text.trim().to_owned())
-}
-
-fn part(text: &str) -> Result<(u32, u32), String> {
-    let told = || format!("{text:?} is no part: write it like 2/4, of {PARTS_MAX} at most");
-    let (part, of) = text.split_once('/').ok_or_else(told)?;
-    let (part, of): (u32, u32) = (
-        part.parse().map_err(|_| told())?,
-        of.parse().map_err(|_| told())?,
-    );
-    ((1..=of).contains(&part) && of <= PARTS_MAX)
-        .then_some((part, of))
-        .ok_or_else(told)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_numbers_of_a_number() {
-        assert_eq!(part("2/4"), Ok((2, 4)));
-        for bad in ["", "1", "0/4", "5/4", "1/65", "a/b", "-1/2"] {
-            assert!(part(bad).is_err(), "{bad}");
-        }
     }
 }

@@ -309,7 +309,7 @@ pub(super) fn join(
     socket: ListenerSocket,
     (pass, rehearsed, from): (Pass, Option<Seat>, IpAddr),
 ) {
-    let now = local.clock.now();
+    let (now, marked) = (local.clock.now(), rehearsed.is_some());
     let since_s = whole_seconds(now);
     let seated = Seated {
         socket,
@@ -320,7 +320,7 @@ pub(super) fn join(
     };
     let joined = local.crowd.borrow_mut().join(place, burst, seated, now);
     match joined {
-        Ok(()) => place.handle.counts.uniques.note(from),
+        Ok(()) => place.handle.counts.note(from, marked),
         Err(Seated { mut socket, .. }) => {
             add(&local.counters.refused, 1);
             socket.say(answers::FULL.whole);

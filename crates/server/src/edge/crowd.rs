@@ -108,12 +108,13 @@ impl Crowd {
             return Err(socket);
         };
         socket.heard = Heard::from(cursor.sequence);
-        let (since_s, as_page) = (socket.since_s, socket.pass.key().is_some());
+        let (since_s, as_page, rehearsed) = socket.came();
         let listener = self
             .shard
             .join(key, cursor, attached.opening.clone(), socket, now)?;
         attached.inside += 1;
-        attached.place.handle.counts.came(since_s, as_page);
+        let counts = &attached.place.handle.counts;
+        counts.came(since_s, as_page, rehearsed);
         add(&self.counters.joins, 1);
         if let Some(why) = self.shard.serve(listener, now)
             && let Some(socket) = self.shard.leave(listener)
@@ -314,7 +315,7 @@ impl Crowd {
         } = self;
         shard.progress(slots, |ring, seated, next| {
             if let Some(attached) = attached.get(&ring) {
-                attached.place.handle.counts.heard(seated.heard.count(next));
+                seated.tell_heard(next, &attached.place.handle.counts);
             }
         });
     }
@@ -323,8 +324,7 @@ impl Crowd {
         if let Some(attached) = self.attached.get_mut(&ring) {
             attached.inside = attached.inside.saturating_sub(1);
             let counts = &attached.place.handle.counts;
-            counts.heard(socket.heard.count(socket.heard.next));
-            counts.gone(why, socket.since_s, whole_seconds(now));
+            socket.tell_gone(why, whole_seconds(now), counts);
         }
         match why {
             Leave::TooSlow => add(&self.counters.too_slow, 1),

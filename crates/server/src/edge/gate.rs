@@ -13,7 +13,7 @@ use super::asked::{KnockRequest, Ready, ServingRequest, SoundRequest};
 use super::shard_loop::Local;
 use crate::live::SpaceHandle;
 use crate::rehearsal::{Mark, Running};
-use crate::usher::{Serving, answer_knock};
+use crate::usher::{Asked, Serving, answer_knock};
 
 /// Milliseconds until a player whose right is worth nothing may come again.
 const TURNED_AWAY_MS: u32 = 5_000;
@@ -102,15 +102,15 @@ pub(super) fn knock(
     let Some(handle) = handle else {
         return Some(answers::UNKNOWN);
     };
-    if rehearsed.is_some() {
-        handle.counts.rehearsed.fetch_add(1, Relaxed);
-    }
     let door = handle.door.load();
     let Some(door) = door.as_ref() else {
         return Some(answers::ENDED);
     };
     let mut json = std::mem::take(&mut *local.json.borrow_mut());
     let answered = answer_knock(&mut local.wicket.borrow_mut(), door, from, body, &mut json);
+    if rehearsed.is_some() && matches!(answered, Ok(Asked::Knocked)) {
+        handle.counts.rehearsed.knocks.fetch_add(1, Relaxed);
+    }
     out.clear();
     // Writing to a Vec does not fail.
     let _ = write!(

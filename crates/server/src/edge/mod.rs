@@ -24,6 +24,7 @@ pub mod proxy;
 mod quick;
 pub(crate) mod rates;
 mod seats;
+mod seated;
 mod shard_loop;
 #[cfg(test)]
 mod shard_tests;

@@ -65,11 +65,10 @@ pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Dec
     else {
         return Decision::Refuse(answers::UNKNOWN);
     };
-    if rehearsed.is_some() {
-        handle.counts.rehearsed.fetch_add(1, Relaxed);
-    }
     if request.method == Method::Get {
         handle.counts.attempts.fetch_add(1, Relaxed);
+        let marked = u64::from(rehearsed.is_some());
+        handle.counts.rehearsed.attempts.fetch_add(marked, Relaxed);
     }
     let rings = handle.rings.load_full();
     let place = Place {
@@ -81,10 +80,15 @@ pub(super) fn decide(local: &Local, request: &SoundRequest, from: IpAddr) -> Dec
         Some(ring) if !ring.is_closed() && request.method == Method::Head => {
             Decision::HeadOnly(answers::stream_head(request.container))
         }
-        Some(ring) if !ring.is_closed() => match gate::admit(local, &place.handle, request, from) {
-            Ok(pass) => Decision::Join(place, pass, rehearsed),
-            Err(told) => Decision::Told(told),
-        },
+        Some(ring) if !ring.is_closed() => {
+            let admitted = gate::admit(local, &place.handle, request, from);
+            let knocks = &place.handle.counts.rehearsed.knocks;
+            knocks.fetch_add(u64::from(rehearsed.is_some()), Relaxed);
+            match admitted {
+                Ok(pass) => Decision::Join(place, pass, rehearsed),
+                Err(told) => Decision::Told(told),
+            }
+        }
         _ => Decision::Refuse(why_silent(place.handle.snapshot.load().phase)),
     }
 }
@@ -94,6 +98,10 @@ pub(super) fn attempted(local: &Local, request: &SoundRequest) {
     let space = request.space.as_ref();
     if let Some(handle) = space.and_then(|id| local.directory.get(id)) {
         handle.counts.attempts.fetch_add(1, Relaxed);
+        let permit = request.permit.as_deref();
+        if let Ok(Some(_)) = gate::rehearsed(local, permit, Mark::Sound) {
+            handle.counts.rehearsed.attempts.fetch_add(1, Relaxed);
+        }
     }
 }
 

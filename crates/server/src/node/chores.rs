@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hustings_control::ids::UnixMillis;
 use hustings_control::spaces::{Actor, Command as SpaceCommand, Event};
 use hustings_evidence::row::{Happening, What, Who};
 use tokio::sync::broadcast::error::RecvError;
@@ -13,13 +14,17 @@ use crate::api::App;
 use crate::config::Serve;
 use crate::desk::Notice;
 use crate::edge::EdgeMeter;
+use crate::ops::flight;
 use crate::ops::log::{self, SUMMARY_EVERY};
+use crate::rehearsal::Turn;
 use crate::store::{Store, StoreError};
 use crate::usher::NodeEvent;
 
 /// Between looks for recordings that are older than `--keep-recordings`.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(3_600);
 
+/// Between looks for rehearsals that are over.
+const REHEARSALS_EVERY: Duration = Duration::from_secs(1);
 /// Events of earlier runs that the board shows.
 const EVENTS_RECALLED: u32 = 64;
 
@@ -42,6 +47,7 @@ pub(super) fn begin(
     }
     chores.spawn(open_doors(app.clone()));
     chores.spawn(record_spaces(app.clone()));
+    chores.spawn(tend_rehearsals(app.clone()));
     chores.spawn(tell_left_out());
     let watched = Arc::clone(&app.watched);
     if let Some(webhook) = watched.webhook.clone() {
@@ -114,6 +120,58 @@ fn happening_of(notice: &Notice) -> Option<Happening> {
         after: after.into(),
         ..Happening::default()
     })
+}
+
+/// Rehearsals that begin and end are told to the records, and kept.
+async fn tend_rehearsals(app: App) {
+    let mut interval = tokio::time::interval(REHEARSALS_EVERY);
+    loop {
+        interval.tick().await;
+        let (directory, clock) = (Arc::clone(&app.directory), app.clock);
+        let tended =
+            tokio::task::spawn_blocking(move || directory.rehearsals.tend(clock.wall())).await;
+        let Ok(turns) = tended else { return };
+        for turn in turns {
+            app.entrance.happened(happening_of_turn(&app, &turn));
+        }
+    }
+}
+
+fn happening_of_turn(app: &App, turn: &Turn) -> Happening {
+    let told = Happening {
+        rehearsal: true,
+        ..flight::happening(&app.clock)
+    };
+    match turn {
+        Turn::Began {
+            at,
+            id,
+            rate,
+            people,
+        } => Happening {
+            at: UnixMillis(*at),
+            what: What::RehearsalBegan,
+            who: Who::Outside,
+            name: format!("{id:016x}").as_str().into(),
+            after: format!("at most {people} listeners, and {rate} requests a second")
+                .as_str()
+                .into(),
+            number: (*people).into(),
+            ..told
+        },
+        Turn::Over(kept) => Happening {
+            what: What::RehearsalEnded,
+            who: if kept.stopped {
+                Who::Operator
+            } else {
+                Who::Outside
+            },
+            name: kept.id.as_str().into(),
+            after: kept.words().as_str().into(),
+            number: kept.peak.cast_signed(),
+            ..told
+        },
+    }
 }
 
 /// What the log left out is told even when nothing of the kind is logged any more.

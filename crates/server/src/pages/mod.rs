@@ -46,7 +46,12 @@ pub fn public_router(app: App) -> Router {
         .route("/s/{id}/replay.ogg", get(replay::file))
         .route("/s/{id}/event.ics", get(calendar::event))
         .route("/robots.txt", get(robots))
-        .route("/rehearsal.json", get(rehearsal::standing))
+        .route(
+            rehearsal::PATH,
+            get(rehearsal::standing)
+                .post(rehearsal::told)
+                .layer(rehearsal::outcomes()),
+        )
         .merge(asset_routes())
         .fallback(home::nothing_here)
         .layer(from_fn_with_state(app.clone(), rehearsal::marked))

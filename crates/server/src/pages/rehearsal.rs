@@ -2,7 +2,7 @@
 //! driver may read what the node uses.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -10,13 +10,50 @@ use hustings_control::gate::Used;
 use serde_json::{Value, json};
 
 use crate::api::App;
-use crate::rehearsal::{HEADER, Mark, Refusal};
+use crate::rehearsal::{HEADER, Mark, Outcome, Refusal};
+
+pub(super) const PATH: &str = "/rehearsal.json";
+/// Bytes of what a driver tells at its end.
+const OUTCOME_BYTES_MAX: usize = 4_096;
+
+/// What a driver that has done tells of its part. Without a good permit nobody is heard.
+pub(super) async fn told(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
+    let Some(shown) = headers.get(HEADER) else {
+        return (StatusCode::NOT_FOUND, "There is nothing here.\n").into_response();
+    };
+    let told = serde_json::from_slice::<Outcome>(&body).ok();
+    let Some(outcome) = told.and_then(Outcome::bounded) else {
+        return (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "This is no part of a rehearsal that has ended.\n",
+        )
+            .into_response();
+    };
+    let rehearsals = &app.directory.rehearsals;
+    match rehearsals.tell(Some(shown.as_bytes()), outcome, app.clock.wall()) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refused(refusal),
+    }
+}
+
+pub(super) fn outcomes() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(OUTCOME_BYTES_MAX)
+}
 
 /// Before every page. Who shows no permit notices nothing of it.
 pub(super) async fn marked(State(app): State<App>, request: Request, next: Next) -> Response {
     let shown = request.headers().get(HEADER).map(HeaderValue::as_bytes);
     let wall = app.clock.wall();
-    match app.directory.rehearsals.judge(shown, Mark::Page, wall) {
+    let asks = if request.uri().path() == PATH {
+        Mark::Look
+    } else {
+        Mark::Page
+    };
+    match app.directory.rehearsals.judge(shown, asks, wall) {
         Ok(_) => next.run(request).await,
         Err(refusal) => refused(refusal),
     }

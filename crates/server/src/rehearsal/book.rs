@@ -4,8 +4,8 @@
 mod told;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
 use hustings_control::ids::UnixMillis;
@@ -13,15 +13,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::told::Told;
 use super::Refusal;
+use super::kept::{self, Kept, Outcome};
 use super::permit::{Permit, PermitKey};
-use crate::live::SpaceHandle;
+use super::running::{Mark, Running};
 
-/// Rehearsals that a node looks after at once, those over within the last hour too. One more is refused.
+/// Rehearsals that a node looks after at once: one more is refused. So many that are over are shown beside them.
 const REHEARSALS_MAX: usize = 16;
-/// Seconds that a rehearsal is shown after its last request.
-const SHOWN_S: u64 = 3_600;
-/// Microseconds' worth of requests that may come at once: a driver that was held up catches up.
-const BURST_US: u64 = 1_000_000;
+/// Beginnings that nobody has taken yet; more than may be under way at once. What is more is only logged.
+const BEGUN_MAX: usize = 2 * REHEARSALS_MAX;
 /// What was ended, in the data folder.
 const ENDED_FILE: &str = "rehearsals-ended.json";
 
@@ -31,6 +30,7 @@ pub struct Rehearsals {
     running: ArcSwap<Vec<Arc<Running>>>,
     /// Whoever adds or takes away holds it.
     changes: Mutex<()>,
+    begun: Mutex<Vec<Turn>>,
     requests: AtomicU64,
     refused: [AtomicU64; Refusal::ALL.len()],
 }
@@ -39,7 +39,8 @@ struct House {
     key: PermitKey,
     target: String,
     ended: Mutex<Vec<Ended>>,
-    file: Option<PathBuf>,
+    kept: Mutex<Vec<Kept>>,
+    data: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
@@ -48,56 +49,24 @@ struct Ended {
     until_s: u32,
 }
 
-/// One rehearsal, by the permit that it shows.
-pub(crate) struct Running {
-    permit: Permit,
-    ended: AtomicBool,
-    first_ms: u64,
-    last_ms: AtomicU64,
-    /// Microseconds of the wall's clock at which the rate has room again.
-    room_us: AtomicU64,
-    requests: AtomicU64,
-    pages: AtomicU64,
-    knocks: AtomicU64,
-    joins: AtomicU64,
-    over: AtomicU64,
-    listening: AtomicU64,
-    peak: AtomicU64,
-}
-
-/// What somebody with a permit asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mark {
-    Page,
-    Knock,
-    Sound,
-}
-
-/// A listener of a rehearsal, counted until it is dropped.
-pub(crate) struct Seat {
-    running: Arc<Running>,
-    space: Arc<SpaceHandle>,
-}
-
-impl Seat {
-    /// Its connection is to be closed.
-    pub(crate) fn is_over(&self) -> bool {
-        self.running.ended.load(Relaxed)
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.running.listening.fetch_sub(1, Relaxed);
-        self.space.counts.rehearsing.fetch_sub(1, Relaxed);
-    }
+/// What happened to a rehearsal: told to the log, the records and the flight recorder.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Turn {
+    Began {
+        /// Unix milliseconds.
+        at: u64,
+        id: u64,
+        rate: u32,
+        people: u32,
+    },
+    Over(Kept),
 }
 
 impl Rehearsals {
     /// From now on permits are verified; before, all of them are forged.
     ///
     /// # Errors
-    /// When what was ended before cannot be read: it would begin again.
+    /// When what was ended before cannot be read: it would begin again. Or what is kept of those before.
     pub fn open(
         &self,
         key: PermitKey,
@@ -111,11 +80,13 @@ impl Rehearsals {
             _ => Vec::new(),
         };
         ended.retain(|one| u64::from(one.until_s) > wall.0 / 1_000);
+        let kept = data.map(kept::read).transpose()?.unwrap_or_default();
         let house = House {
             key,
             target,
             ended: Mutex::new(ended),
-            file,
+            kept: Mutex::new(kept),
+            data: data.map(Path::to_owned),
         };
         anyhow::ensure!(self.house.set(house).is_ok(), "rehearsals are open already");
         Ok(())
@@ -151,9 +122,7 @@ impl Rehearsals {
             return Err(Refusal::OtherTarget);
         }
         permit.holds_at(wall)?;
-        let known =
-            |running: &Vec<Arc<Running>>| running.iter().find(|one| one.permit == permit).cloned();
-        match known(&self.running.load()) {
+        match under_way(&self.running.load(), &permit) {
             Some(running) => Ok(running),
             None => self.begin(house, permit, wall),
         }
@@ -165,24 +134,103 @@ impl Rehearsals {
         permit: Permit,
         wall: UnixMillis,
     ) -> Result<Arc<Running>, Refusal> {
-        let _changing = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        let _changing = lock(&self.changes);
         let mut all = Vec::clone(&self.running.load());
         // Somebody else may have been quicker.
-        if let Some(running) = all.iter().find(|one| one.permit == permit) {
-            return Ok(Arc::clone(running));
+        if let Some(running) = under_way(&all, &permit) {
+            return Ok(running);
         }
-        let ended = house.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_ended = ended.iter().any(|one| one.id == permit.id);
-        drop(ended);
-        all.retain(|one| one.is_shown(wall));
-        if all.len() >= REHEARSALS_MAX {
+        if lock(&house.ended).iter().any(|one| one.id == permit.id) {
+            return Err(Refusal::Ended);
+        }
+        let open = |one: &&Arc<Running>| !one.kept.load(Relaxed);
+        if all.iter().filter(open).count() >= REHEARSALS_MAX {
             return Err(Refusal::Crowded);
         }
-        tracing::info!(id = %format_args!("{:016x}", permit.id), rate = permit.rate, people = permit.people, "a rehearsal has begun");
-        let running = Arc::new(Running::new(permit, was_ended, wall));
+        let mut begun = lock(&self.begun);
+        if begun.len() < BEGUN_MAX {
+            begun.push(Turn::Began {
+                at: wall.0,
+                id: permit.id,
+                rate: permit.rate,
+                people: permit.people,
+            });
+        }
+        drop(begun);
+        let running = Arc::new(Running::new(permit, wall));
         all.push(Arc::clone(&running));
         self.running.store(Arc::new(all));
         Ok(running)
+    }
+
+    /// A driver that shows its permit tells its end. Nobody else is heard.
+    ///
+    /// # Errors
+    /// Why the permit is not good.
+    pub(crate) fn tell(
+        &self,
+        shown: Option<&[u8]>,
+        outcome: Outcome,
+        wall: UnixMillis,
+    ) -> Result<(), Refusal> {
+        let text = shown.ok_or(Refusal::Forged)?;
+        self.look(text.trim_ascii(), wall)?.tell(outcome);
+        Ok(())
+    }
+
+    /// To be called once a second: what has happened since the last call. Blocks for the disk when a rehearsal is over.
+    pub fn tend(&self, wall: UnixMillis) -> Vec<Turn> {
+        let mut turns = std::mem::take(&mut *lock(&self.begun));
+        let over: Vec<Arc<Running>> = {
+            let _changing = lock(&self.changes);
+            let all = self.running.load();
+            let over = |one: &&Arc<Running>| !one.kept.load(Relaxed) && one.has_ended(wall);
+            let over: Vec<_> = all.iter().filter(over).cloned().collect();
+            for one in &over {
+                one.over.store(true, Relaxed);
+                one.kept.store(true, Relaxed);
+            }
+            let mut shown: Vec<_> = all
+                .iter()
+                .filter(|one| !one.kept.load(Relaxed) || one.is_shown(wall))
+                .cloned()
+                .collect();
+            let done = shown.iter().filter(|one| one.kept.load(Relaxed)).count();
+            for _ in REHEARSALS_MAX..done {
+                let oldest = shown.iter().position(|one| one.kept.load(Relaxed));
+                oldest.map(|at| shown.remove(at));
+            }
+            if shown.len() != all.len() {
+                self.running.store(Arc::new(shown));
+            }
+            over
+        };
+        for one in &over {
+            let kept = one.to_keep();
+            self.keep(&kept);
+            turns.push(Turn::Over(kept));
+        }
+        turns
+    }
+
+    fn keep(&self, one: &Kept) {
+        let Some(house) = self.house.get() else {
+            return;
+        };
+        let mut all = lock(&house.kept);
+        kept::add(&mut all, one.clone());
+        if let Some(data) = &house.data
+            && let Err(error) = kept::write(data, &all)
+        {
+            tracing::warn!(%error, "a restart forgets the rehearsal that is over now");
+        }
+    }
+
+    /// Those that are over, oldest first.
+    pub fn kept(&self) -> Vec<Kept> {
+        self.house
+            .get()
+            .map_or_else(Vec::new, |house| lock(&house.kept).clone())
     }
 
     /// Ends one: its listeners are closed, and all it asks from now on is answered with that. `false`: there is none.
@@ -191,24 +239,22 @@ impl Rehearsals {
     /// When that could not be written: it is ended, but a restart would forget it.
     pub fn end(&self, id: u64) -> std::io::Result<bool> {
         let running = self.running.load();
-        let Some(found) = running.iter().find(|one| one.permit.id == id) else {
+        let mut found = running.iter().filter(|one| one.permit.id == id).peekable();
+        let Some(until_s) = found.peek().map(|one| one.permit.until_s) else {
             return Ok(false);
         };
-        found.ended.store(true, Relaxed);
+        found.for_each(|one| one.ended.store(true, Relaxed));
         tracing::info!(id = %format_args!("{id:016x}"), "the operator ended a rehearsal");
         let Some(house) = self.house.get() else {
             return Ok(true);
         };
-        let mut ended = house.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.push(Ended {
-            id,
-            until_s: found.permit.until_s,
-        });
-        let Some(file) = &house.file else {
+        let mut ended = lock(&house.ended);
+        ended.push(Ended { id, until_s });
+        let Some(data) = &house.data else {
             return Ok(true);
         };
         let text = serde_json::to_string(&*ended)?;
-        crate::api::secrets::write(file, &text).map_err(std::io::Error::other)?;
+        crate::api::secrets::write(&data.join(ENDED_FILE), &text).map_err(std::io::Error::other)?;
         Ok(true)
     }
 
@@ -250,74 +296,13 @@ impl Rehearsals {
     }
 }
 
-impl Running {
-    fn new(permit: Permit, ended: bool, wall: UnixMillis) -> Self {
-        Self {
-            permit,
-            ended: AtomicBool::new(ended),
-            first_ms: wall.0,
-            last_ms: AtomicU64::new(wall.0),
-            room_us: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
-            pages: AtomicU64::new(0),
-            knocks: AtomicU64::new(0),
-            joins: AtomicU64::new(0),
-            over: AtomicU64::new(0),
-            listening: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
-        }
-    }
+fn under_way(all: &[Arc<Running>], permit: &Permit) -> Option<Arc<Running>> {
+    let is = |one: &&Arc<Running>| one.permit == *permit && !one.over.load(Relaxed);
+    all.iter().find(is).cloned()
+}
 
-    fn count(&self, asks: Mark, wall: UnixMillis) -> Result<(), Refusal> {
-        if self.ended.load(Relaxed) {
-            return Err(Refusal::Ended);
-        }
-        self.last_ms.store(wall.0, Relaxed);
-        let over = |refusal| {
-            self.over.fetch_add(1, Relaxed);
-            refusal
-        };
-        if !self.has_room(wall.0.saturating_mul(1_000)) {
-            return Err(over(Refusal::Rate));
-        }
-        if asks == Mark::Sound && self.listening.load(Relaxed) >= u64::from(self.permit.people) {
-            return Err(over(Refusal::People));
-        }
-        self.requests.fetch_add(1, Relaxed);
-        match asks {
-            Mark::Page => self.pages.fetch_add(1, Relaxed),
-            Mark::Knock => self.knocks.fetch_add(1, Relaxed),
-            Mark::Sound => 0,
-        };
-        Ok(())
-    }
-
-    /// A bucket without a lock: each request takes its share of a second.
-    fn has_room(&self, now_us: u64) -> bool {
-        let each = 1_000_000 / u64::from(self.permit.rate.max(1));
-        let take = |room: u64| {
-            let begins = room.max(now_us);
-            (begins <= now_us.saturating_add(BURST_US)).then_some(begins + each)
-        };
-        self.room_us.fetch_update(Relaxed, Relaxed, take).is_ok()
-    }
-
-    /// It was let in: counted until the seat is dropped.
-    pub(crate) fn sit(self: &Arc<Self>, space: &Arc<SpaceHandle>) -> Seat {
-        self.joins.fetch_add(1, Relaxed);
-        let now = self.listening.fetch_add(1, Relaxed) + 1;
-        self.peak.fetch_max(now, Relaxed);
-        space.counts.rehearsing.fetch_add(1, Relaxed);
-        Seat {
-            running: Arc::clone(self),
-            space: Arc::clone(space),
-        }
-    }
-
-    fn is_shown(&self, wall: UnixMillis) -> bool {
-        let last_s = self.last_ms.load(Relaxed) / 1_000;
-        self.listening.load(Relaxed) > 0 || wall.0 / 1_000 < last_s + SHOWN_S
-    }
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

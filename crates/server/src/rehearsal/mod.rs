@@ -2,11 +2,14 @@
 //! the permit says, and ended when the operator says so. The driver is `crate::rehearse`.
 
 mod book;
+mod kept;
 mod permit;
+mod running;
 
-pub(crate) use book::{Mark, Running, Seat};
-pub use book::{Rehearsals, Told};
+pub use book::{Rehearsals, Told, Turn};
+pub use kept::{Claimed, Kept, Outcome, proven, read as read_kept};
 pub use permit::{BadPermit, HEADER, Permit, PermitKey, target_of};
+pub(crate) use running::{Mark, Running, Seat};
 
 use std::fmt;
 

@@ -6,7 +6,9 @@
 
 mod answer;
 mod attack;
+mod cue;
 mod ears;
+mod farewell;
 mod gauge;
 mod link;
 mod page;
@@ -23,7 +25,9 @@ mod wire;
 mod words;
 
 pub use attack::Assault;
+pub use cue::{Cue, SpaceCue};
 pub use ears::{Ears, Score};
+pub use farewell::tell;
 pub use page::{page, sentence};
 pub use plan::{OnTrouble, Plan};
 pub use points::{Even, Loads};

@@ -10,6 +10,7 @@ use hustings_rehearse::scenario::{Action, Actions, Arrival, Trouble, What};
 use hustings_rehearse::{Kind, Network, Night};
 
 use super::attack::Assault;
+use super::cue::{Cue, SpaceCue, cues};
 use super::points::mark;
 use super::schedule::{Deed, Schedule};
 use super::visitor::{Coming, Manner};
@@ -17,7 +18,7 @@ use super::visitor::{Coming, Manner};
 /// Knocks that are planned at once at most; of more attackers the later ones are left out, and that is told.
 const KNOCKERS_MAX: usize = 100_000;
 /// What a driver cannot do to its target; somebody else is told when it is time. True: it was done.
-pub type OnTrouble<'a> = Box<dyn FnMut(Trouble) -> bool + 'a>;
+pub type OnTrouble<'a> = Box<dyn FnMut(&Cue) -> bool + 'a>;
 
 pub struct Plan<'a> {
     actions: Actions<'a>,
@@ -30,6 +31,8 @@ pub struct Plan<'a> {
     known: BTreeMap<u32, Knocker>,
     thief: bool,
     on_trouble: OnTrouble<'a>,
+    /// Those of the spaces, by their times; the next is the last.
+    cues: Vec<(Duration, SpaceCue)>,
     left_out: BTreeSet<String>,
 }
 
@@ -63,6 +66,7 @@ impl<'a> Plan<'a> {
             known: BTreeMap::new(),
             thief: false,
             on_trouble,
+            cues: cues(night, spaces),
             left_out: BTreeSet::new(),
         }
     }
@@ -180,11 +184,22 @@ impl<'a> Plan<'a> {
                 over: Duration::from_millis(u64::from(over_ms)),
             }),
             other => {
-                if !(self.on_trouble)(other) {
-                    self.left_out.insert(other.words());
-                }
+                self.cue(&Cue::Trouble(other));
                 None
             }
+        }
+    }
+
+    fn cue(&mut self, cue: &Cue) {
+        if !(self.on_trouble)(cue) {
+            self.left_out.insert(cue.words());
+        }
+    }
+
+    fn cue_spaces(&mut self, now: Instant) {
+        let due = now.saturating_duration_since(self.begun);
+        while let Some((_, cue)) = self.cues.pop_if(|(at, _)| *at <= due) {
+            self.cue(&Cue::Space(cue));
         }
     }
 }
@@ -226,10 +241,12 @@ impl Schedule for Plan<'_> {
             .ahead
             .map(|action| self.begun + Duration::from_millis(u64::from(action.at_ms)));
         let knock = self.knockers.peek().map(|next| next.0.0);
-        action.into_iter().chain(knock).min()
+        let cue = self.cues.last().map(|(at, _)| self.begun + *at);
+        action.into_iter().chain(knock).chain(cue).min()
     }
 
     fn due(&mut self, now: Instant) -> Option<(Instant, Deed)> {
+        self.cue_spaces(now);
         loop {
             let at = self
                 .ahead
@@ -281,11 +298,25 @@ mod tests {
     fn every_visitor_comes_in_one_part_in_order() {
         let night = night("announced-start");
         let (all, left_out) = deeds(&night, (0, 1));
-        assert!(
-            all.is_sorted_by_key(|(at, _)| *at) && left_out.is_empty(),
-            "{left_out:?}"
-        );
+        assert!(all.is_sorted_by_key(|(at, _)| *at));
+        // Only the doors are not the crowd's to open.
+        assert_eq!(left_out.len(), 2, "{left_out:?}");
         assert_eq!(all.len(), night.people() as usize);
+        let mut cued = Vec::new();
+        let hook = |cue: &Cue| {
+            cued.push(serde_json::to_string(cue).expect("JSON"));
+            true
+        };
+        let mut plan = Plan::new(&night, &["demo"], (0, 1), Box::new(hook));
+        let ends = plan.ends(&night);
+        while plan.due(ends).is_some() {}
+        assert_eq!(plan.left_out().count(), 0);
+        drop(plan);
+        let told = [
+            r#"{"opens":{"space":"demo"}}"#,
+            r#"{"live":{"space":"demo"}}"#,
+        ];
+        assert_eq!(cued, told);
         let parts = (0..3).map(|part| deeds(&night, (part, 3)).0.len());
         assert_eq!(parts.sum::<usize>(), all.len());
     }

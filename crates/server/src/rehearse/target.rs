@@ -17,6 +17,7 @@ use crate::rehearsal::{Permit, target_of};
 const SYSTEM_CA: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// A node's public listener.
+#[derive(Clone)]
 pub struct Target {
     pub address: SocketAddr,
     /// Host and port, as permits name it.

@@ -10,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::answer::{field, header, number, numbers, status};
 use super::ears::Ears;
 
-/// Until somebody whose connection broke, or who got an answer that says nothing, tries again.
+/// Until somebody who got an answer that says nothing tries again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Milliseconds after which somebody whose connection broke tries again, as our page does: the least, and the most after many
+/// tries. Each try doubles what is drawn from.
+const BACKOFF_MS: (u64, u64) = (250, 8_000);
 /// Milliseconds that somebody waits at least, whatever is answered: nobody hammers by mistake of ours.
 const WAIT_MS_MIN: u64 = 200;
 /// Until the page asks for the right to come back, once it hears.
@@ -59,6 +62,8 @@ pub(super) struct Visitor {
     pub(super) ticket: Option<String>,
     pub(super) requests: u32,
     pub(super) broken: u32,
+    /// Tries since something was answered.
+    failed: u32,
     chance: u64,
 }
 
@@ -116,6 +121,7 @@ impl Visitor {
             ticket: None,
             requests: 0,
             broken: 0,
+            failed: 0,
             chance,
         }
     }
@@ -195,9 +201,10 @@ impl Visitor {
             return if self.asks == Asks::Resume {
                 Next::Done
             } else {
-                Next::AskAfter(AGAIN)
+                Next::AskAfter(self.backoff())
             };
         }
+        self.failed = 0;
         let text = String::from_utf8_lossy(answer).into_owned();
         let next = match &self.asks {
             Asks::Page => self.saw_the_page(&text),
@@ -300,6 +307,13 @@ impl Visitor {
         self.ticket = ticket.and_then(|rest| rest.get(..80)).map(str::to_owned);
         self.asks = Asks::Sound;
         Some(Next::Ask)
+    }
+
+    fn backoff(&mut self) -> Duration {
+        let (least, most) = BACKOFF_MS;
+        let within = most.min(least << (self.failed + 2).min(10)) - least;
+        self.failed += 1;
+        Duration::from_millis(least + (self.roll() >> 32) % within)
     }
 
     fn roll(&mut self) -> u64 {

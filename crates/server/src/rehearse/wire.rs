@@ -18,7 +18,7 @@ use self::line::Line;
 use super::attack::Assault;
 use super::ears::Ears;
 use super::gauge::Gauge;
-use super::schedule::{Deed, Schedule};
+use super::schedule::{Deed, Nothing, Schedule};
 use super::seen::Seen;
 use super::standing::Standing;
 use super::target::Target;
@@ -40,6 +40,8 @@ const WATCHED: u64 = 100;
 const BACK_WITHIN: Duration = Duration::from_secs(2);
 /// Where nobody answers at all for so long, the target is told as gone, and not hammered on.
 const STANDING_EVERY: Duration = Duration::from_secs(1);
+/// Who hears for so long has stayed, by the flight recorder's rows.
+const HEAR_ON: Duration = Duration::from_secs(11);
 
 /// What somebody is woken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +86,8 @@ pub struct Wire {
     standing: Option<Standing>,
     standing_asked: Instant,
     refused: Option<Refusal>,
+    /// The night is over: nobody asks for anything any more.
+    over: bool,
 }
 
 impl Wire {
@@ -116,6 +120,7 @@ impl Wire {
             standing: None,
             standing_asked: now,
             refused: None,
+            over: false,
         })
     }
 
@@ -150,6 +155,16 @@ impl Wire {
             }
         }
         Ok(())
+    }
+
+    /// The night's last second is over: nobody presses or asks any more, and those inside hear on for a moment, so that who came in
+    /// last is not taken for one who came for nothing.
+    ///
+    /// # Errors
+    /// When epoll fails.
+    pub fn wind_down(&mut self) -> anyhow::Result<()> {
+        self.over = true;
+        self.run(&mut Nothing, Instant::now() + HEAR_ON)
     }
 
     fn does(&mut self, deed: Deed, meant: Instant, now: Instant) {
@@ -230,6 +245,7 @@ impl Wire {
             self.timers.pop();
             let visitor = &mut self.visitors[who];
             match (wake, visitor.state) {
+                (Wake::Ask | Wake::Resume | Wake::GiveUp, _) if self.over => {}
                 (Wake::Ask, State::Comes) => self.ask(who),
                 (Wake::Resume, State::Inside) => self.ask_aside(who),
                 // Who was away in between has another time to leave.

@@ -37,7 +37,7 @@ pub use self::thread::UsherThread;
 pub use self::told::{DoorWish, NodeEvent, Serving, Standing};
 pub use self::wicket::Wicket;
 pub(crate) use self::wicket::times;
-pub(crate) use self::words::{answer_knock, mark_of};
+pub(crate) use self::words::{Asked, answer_knock, mark_of};
 use crate::clock::Clock;
 use crate::ops::flight::Flight;
 

@@ -38,6 +38,14 @@ enum Asks {
     Resume,
 }
 
+/// Whether the gate has judged what was asked, and counted it as a knock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Knocked,
+    /// The right to come back, which who is inside asks for.
+    Aside,
+}
+
 /// The body is no JSON object of a knock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadKnock;
@@ -52,7 +60,7 @@ pub(crate) fn answer_knock(
     from: IpAddr,
     body: &[u8],
     out: &mut Vec<u8>,
-) -> Result<(), BadKnock> {
+) -> Result<Asked, BadKnock> {
     let body: Body<'_> = if body.is_empty() {
         Body::default()
     } else {
@@ -66,7 +74,7 @@ pub(crate) fn answer_knock(
         Asks::Puzzle => Ask::Puzzle,
         Asks::Resume => {
             write_resume(wicket, door, from, shows, out);
-            return Ok(());
+            return Ok(Asked::Aside);
         }
     };
     let verdict = wicket.knock(door, from, ask, shows);
@@ -95,7 +103,7 @@ pub(crate) fn answer_knock(
         ),
         Verdict::TurnAway(reason) => write_turned_away(reason, out),
     };
-    Ok(())
+    Ok(Asked::Knocked)
 }
 
 fn write_enter(ticket: Option<&TokenText>, held_ms: u64, out: &mut Vec<u8>) -> io::Result<()> {

@@ -16,6 +16,7 @@ mod http2;
 mod ingest_peer;
 mod matrix;
 mod metrics;
+mod nights;
 mod records;
 mod rehearse;
 mod restart;

@@ -12,7 +12,7 @@ use crate::world::{BINARY, Node, Setup, until};
 /// Listeners of these rehearsals: a node in a debug build, with others beside it on the machine.
 const CROWD: u32 = 40;
 
-fn mint(node: &Node, target: &str, more: &[&str]) -> String {
+pub(crate) fn mint(node: &Node, target: &str, more: &[&str]) -> String {
     let mut words = vec!["--rehearsal", "--target", target];
     words.extend(more);
     let output = Command::new(BINARY)
@@ -33,7 +33,7 @@ fn mint(node: &Node, target: &str, more: &[&str]) -> String {
         .to_owned()
 }
 
-fn url(node: &Node) -> String {
+pub(crate) fn url(node: &Node) -> String {
     format!("http://{}", node.address(8080))
 }
 
@@ -62,7 +62,7 @@ fn all_ways(node: &Node, permit: &str) -> Vec<String> {
         .to_vec()
 }
 
-fn operate(node: &Node, line: &str, body: &str) -> (u16, Value) {
+pub(crate) fn operate(node: &Node, line: &str, body: &str) -> (u16, Value) {
     let text = format!(
         "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         node.operator_token(),
@@ -80,7 +80,7 @@ fn operate(node: &Node, line: &str, body: &str) -> (u16, Value) {
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }
 
-fn demo(data: &Path) -> Node {
+pub(crate) fn demo(data: &Path) -> Node {
     let node = Setup::new(data).with(&["--demo"]).start();
     until("the demo plays", || {
         node.listen("demo").starts_with("HTTP/1.1 200")
@@ -103,7 +103,7 @@ fn drive(node: &Node, permit: &str, more: &[&str]) -> Child {
         .expect("the binary starts")
 }
 
-fn ended(driver: Child) -> (Option<i32>, Value, String) {
+pub(crate) fn ended(driver: Child) -> (Option<i32>, Value, String) {
     let output = driver.wait_with_output().expect("ended");
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     (
@@ -348,4 +348,95 @@ fn nobody_else_is_rehearsed_without_a_permit() {
             "{words:?}: {told}"
         );
     }
+}
+
+#[test]
+fn a_scenario_is_played_on_the_wire_and_held_against_the_virtual_world() {
+    let data = tempfile::tempdir().expect("a folder");
+    let node = demo(data.path());
+    let file = data.path().join("brief.toml");
+    let scenario = r#"
+name = "brief"
+about = "Half of a small crowd loses its connections, while forged tickets come."
+label = ["reconnect-storm"]
+minutes = 0.2
+seats = 500
+
+[[space]]
+id = "town-hall"
+
+[[crowd]]
+people = 40
+over_s = 3
+stay_minutes = 10
+mix = { page = 6, no-script = 1, player = 1 }
+
+[[attack]]
+kind = "forged"
+factor = 2
+from_s = 1
+for_s = 8
+
+[[trouble.connections-lost]]
+at_s = 6
+share = 0.5
+
+[[trouble.disk-full]]
+at_s = 7
+"#;
+    std::fs::write(&file, scenario).expect("written");
+    let file = file.to_str().expect("text");
+    let permit = mint(&node, &url(&node), &["--rate", "2000", "--people", "100"]);
+    let driver = Command::new(BINARY)
+        .args([
+            "rehearse",
+            "--json",
+            "--target",
+            &url(&node),
+            "--permit",
+            &permit,
+            "--scenario",
+            file,
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let (code, record, told) = ended(driver);
+    assert_eq!(code, Some(0), "{told}\n{record:#}");
+    let (people, forged) = (
+        &record["seen"]["people"],
+        &record["seen"]["attacks"]["forged"],
+    );
+    assert_eq!(
+        (&people["came"], &people["heard"], &people["back"]),
+        (&40.into(), &40.into(), &20.into()),
+        "{people:#}"
+    );
+    assert_eq!(
+        (&people["disconnected"], &record["seen"]["sound"]["gaps"]),
+        (&0.into(), &0.into())
+    );
+    let sent = forged["sent"].as_u64().expect("a number");
+    assert!(
+        sent > 20 && forged["refused"] == sent && forged["let_in"] == 0,
+        "{forged:#}"
+    );
+    let left_out = record["not_rehearsed"].to_string();
+    assert!(
+        left_out.contains("of the scenario: the disk is full"),
+        "{left_out}"
+    );
+    let simulated = record["simulated"].as_array().expect("a list");
+    let heard = simulated
+        .iter()
+        .find(|row| row["what"] == "people who heard")
+        .expect("told");
+    assert_eq!(
+        (heard["wire"].as_f64(), heard["simulated"].as_f64()),
+        (Some(40.0), Some(40.0)),
+        "{simulated:#?}"
+    );
+    let (_, shown) = operate(&node, "GET /api/v1/rehearsals", "");
+    assert_eq!(shown["rehearsals"][0]["joins"], 60, "{shown:#}");
 }

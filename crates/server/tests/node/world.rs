@@ -43,6 +43,17 @@ impl Setup {
         }
     }
 
+    /// The same place once more, for a node that is started again.
+    pub(crate) fn again(&self) -> Self {
+        Self {
+            ip: self.ip,
+            data: self.data.clone(),
+            before: self.before.clone(),
+            apart: self.apart,
+            more: self.more.clone(),
+        }
+    }
+
     pub(crate) fn before(mut self, commands: &str) -> Self {
         self.before = commands.to_owned();
         self

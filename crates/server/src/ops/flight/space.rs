@@ -27,6 +27,8 @@ pub(super) struct Before {
     gone_later: u64,
     restarts: u64,
     pushed: u64,
+    rehearsed: u64,
+    rehearsed_joins: u64,
 }
 
 pub(super) fn space_row(
@@ -48,10 +50,13 @@ pub(super) fn space_row(
         gone_before_60s: since(&counts.stays.gone_later, &mut before.gone_later),
         ..Behaviour::default()
     };
+    let mut rehearsed_60s = 0;
     for second in seconds {
         let (short, long) = counts.stays.stayed(*second);
         behaviour.stayed_10s += short;
         behaviour.stayed_60s += long;
+        let (_, long) = counts.rehearsed.stays.stayed(*second);
+        rehearsed_60s += long;
     }
     let people = People {
         inside: short(counts.inside()),
@@ -65,7 +70,10 @@ pub(super) fn space_row(
         replaced: since(&counts.replaced, &mut before.replaced),
         heard_out: since(&counts.heard_out, &mut before.heard_out),
         in_line: door.as_ref().map_or(0, |door| door.in_line()),
-        ..People::default()
+        rehearsed: since(&counts.rehearsed.knocks, &mut before.rehearsed),
+        rehearsed_entered: since(&counts.rehearsed.joins, &mut before.rehearsed_joins),
+        rehearsed_60s,
+        rehearsed_inside: short(counts.rehearsed.listening.load(Relaxed)),
     };
     SpaceRow {
         space: Some(handle.id.clone()),
@@ -171,6 +179,10 @@ pub(super) fn add_people(sum: &mut People, more: &People) {
         (&mut sum.replaced, more.replaced),
         (&mut sum.heard_out, more.heard_out),
         (&mut sum.in_line, more.in_line),
+        (&mut sum.rehearsed, more.rehearsed),
+        (&mut sum.rehearsed_entered, more.rehearsed_entered),
+        (&mut sum.rehearsed_60s, more.rehearsed_60s),
+        (&mut sum.rehearsed_inside, more.rehearsed_inside),
     ] {
         *sum = sum.saturating_add(more);
     }

@@ -6,12 +6,13 @@ use std::path::Path;
 use hustings_control::ids::SpaceId;
 use hustings_evidence::chain::{Entry, Expect, Verified};
 use hustings_evidence::judge::words::number;
-use hustings_evidence::judge::{Gathering, seconds};
+use hustings_evidence::judge::{Gathering, Proven, seconds};
 use hustings_evidence::row::{Happening, SpaceRow};
 use hustings_rehearse::Run;
 
 use super::{Proof, Records};
 use crate::ops::flight::{BadChain, read, written};
+use crate::rehearsal;
 
 /// Happenings that are kept while reading; older ones belong to older nights.
 const HAPPENINGS_KEPT: usize = 20_000;
@@ -61,13 +62,25 @@ pub fn load(
         Err(bad) => return Err(bad),
     };
     let seconds = gathering.seconds();
+    // What was rehearsed in this very night proves nothing about it.
+    let begun_ms = seconds
+        .first()
+        .map_or(u64::MAX, |first| first.at.saturating_mul(1_000));
+    let data = match path.parent() {
+        Some(above) if path.ends_with("flight") => above,
+        _ => path,
+    };
+    let proven = rehearsal::proven(data, begun_ms).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the report does not know what was rehearsed");
+        None
+    });
     Ok(Records {
         space,
         title,
         seconds,
         happenings: happenings.into(),
         proof,
-        proven: None,
+        proven: proven.map(|listeners| Proven { listeners }),
     })
 }
 

@@ -51,7 +51,13 @@ pub struct Numbers {
     pub listener_minutes: u64,
     pub told_to_wait: u64,
     pub turned_away: u64,
+    /// Of attempts, admitted, those who listened for 60 s, and listener-minutes: a rehearsal's.
     pub rehearsed: u64,
+    pub rehearsed_admitted: u64,
+    pub rehearsed_60s: u64,
+    pub rehearsed_minutes: u64,
+    /// Most listeners of rehearsals at once.
+    pub rehearsed_peak: u64,
 }
 
 /// The JSON is a promise: docs/verdict.md describes it. Add, never change.
@@ -173,21 +179,34 @@ fn without_names(happening: &Happening) -> Happening {
 
 fn numbers(seconds: &[Second]) -> Numbers {
     let mut numbers = Numbers::default();
-    let mut listener_seconds = 0_u64;
+    let (mut listener_seconds, mut rehearsed_seconds) = (0_u64, 0_u64);
     for second in seconds {
         numbers.attempts += u64::from(second.knocks.offered);
         numbers.admitted += u64::from(second.knocks.admitted());
         numbers.turned_away += u64::from(second.knocks.turned_away.sum());
         numbers.told_to_wait += u64::from(second.knocks.waiting.sum());
         numbers.listened_60s = numbers.listened_60s.saturating_add(second.stayed_60s);
-        numbers.rehearsed = numbers.rehearsed.saturating_add(second.rehearsed);
+        rehearsed(&mut numbers, second);
+        rehearsed_seconds = rehearsed_seconds.saturating_add(second.rehearsed_inside);
         listener_seconds = listener_seconds.saturating_add(second.inside);
         if second.inside > numbers.peak {
             (numbers.peak, numbers.peak_at) = (second.inside, second.at);
         }
     }
     numbers.listener_minutes = listener_seconds / 60;
+    numbers.rehearsed_minutes = rehearsed_seconds / 60;
     numbers
+}
+
+fn rehearsed(numbers: &mut Numbers, second: &Second) {
+    for (sum, more) in [
+        (&mut numbers.rehearsed, second.rehearsed),
+        (&mut numbers.rehearsed_admitted, second.rehearsed_entered),
+        (&mut numbers.rehearsed_60s, second.rehearsed_60s),
+    ] {
+        *sum = sum.saturating_add(more);
+    }
+    numbers.rehearsed_peak = numbers.rehearsed_peak.max(second.rehearsed_inside);
 }
 
 #[cfg(test)]

@@ -298,7 +298,11 @@ fn figures(numbers: &Numbers, report: &Report) -> Markup {
                 (figure("Listened at least 60 s", numbers.listened_60s, "connections that reached their 60th second"))
                 (figure("Listener-minutes", numbers.listener_minutes, "sum over all seconds of those inside, in minutes"))
                 (figure("Rows", report.finding.seconds_known, &format!("seconds known, {} % of the time", report.finding.known_permille / 10)))
-                @if numbers.rehearsed > 0 { (figure("Rehearsed", numbers.rehearsed, "knocks of a rehearsal; they are in the numbers above")) }
+                @if numbers.rehearsed > 0 || numbers.rehearsed_peak > 0 {
+                    (figure("Rehearsed", numbers.rehearsed, &format!("attempts of a rehearsal, {} of them admitted; they are in the numbers above", number(numbers.rehearsed_admitted))))
+                    (figure("Peak of rehearsals", numbers.rehearsed_peak, "most listeners of rehearsals in one second; they are among those inside"))
+                    (figure("Rehearsed 60 s", numbers.rehearsed_60s, &format!("connections of a rehearsal that reached their 60th second; {} of the listener-minutes were a rehearsal’s", number(numbers.rehearsed_minutes))))
+                }
             }
         }
     }

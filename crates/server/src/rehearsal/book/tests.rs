@@ -5,6 +5,7 @@ use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Recorded, Space};
 
 use super::*;
+use crate::live::SpaceHandle;
 
 const NOW: UnixMillis = UnixMillis(2_000_000);
 
@@ -125,7 +126,7 @@ fn rate_and_people_are_kept() {
     let space = space();
     let seats = [first.sit(&space), first.sit(&space)];
     assert_eq!(asked(Mark::Sound, NOW).err(), Some(Refusal::People));
-    let of_space = || space.counts.rehearsing.load(Relaxed);
+    let of_space = || space.counts.rehearsed.listening.load(Relaxed);
     assert_eq!((rehearsals.listening(), of_space()), (2, 2));
     drop(seats);
     assert_eq!((rehearsals.listening(), of_space()), (0, 0));
@@ -164,4 +165,89 @@ fn what_was_ended_stays_ended_over_a_restart() {
         Some(Refusal::Ended)
     );
     assert!(ask(&again, &Permit { id: 8, ..permit() }, Mark::Page, NOW).is_ok());
+}
+
+fn outcome(part: u32, of: u32) -> Outcome {
+    Outcome {
+        what: "claim".to_owned(),
+        part,
+        of,
+        came: 1,
+        heard: 1,
+        ..Outcome::default()
+    }
+}
+
+fn tell(rehearsals: &Rehearsals, part: u32, wall: UnixMillis) -> Result<(), Refusal> {
+    let text = key().seal(&permit()).expect("a permit");
+    rehearsals.tell(Some(text.as_bytes()), outcome(part, 2), wall)
+}
+
+#[test]
+fn a_rehearsal_that_is_over_is_told_once_and_kept_over_a_restart() {
+    let data = tempfile::tempdir().expect("a folder");
+    let rehearsals = open(Some(data.path()));
+    let running = ask(&rehearsals, &permit(), Mark::Sound, NOW)
+        .expect("good")
+        .expect("marked");
+    let begun = rehearsals.tend(NOW);
+    assert!(
+        matches!(
+            begun[..],
+            [Turn::Began {
+                id: 7,
+                people: 2,
+                ..
+            }]
+        ),
+        "{begun:?}"
+    );
+    let seat = running.sit(&space());
+    tell(&rehearsals, 1, NOW).expect("heard");
+    assert_eq!(rehearsals.tend(NOW), [], "one driver of two goes on");
+    tell(&rehearsals, 2, NOW).expect("heard");
+    assert_eq!(rehearsals.tend(NOW), [], "somebody listens yet");
+    drop(seat);
+    let over = rehearsals.tend(NOW);
+    let [Turn::Over(kept)] = &over[..] else {
+        panic!("{over:?}");
+    };
+    assert_eq!((kept.passed(), kept.held(), kept.joins), (true, 1, 1));
+    assert_eq!(rehearsals.tend(NOW), []);
+    // The same permit begins another one, and nothing that comes for half a minute ends it.
+    ask(&rehearsals, &permit(), Mark::Knock, NOW).expect("good");
+    assert_eq!(rehearsals.tend(UnixMillis(NOW.0 + 20_000)).len(), 1);
+    let later = UnixMillis(NOW.0 + 40_000);
+    let over = rehearsals.tend(later);
+    assert!(
+        matches!(&over[..], [Turn::Over(kept)] if !kept.passed()),
+        "{over:?}"
+    );
+    let told = rehearsals.told(later);
+    assert_eq!(
+        (told.len(), told[0].passed, told[1].passed),
+        (2, true, false)
+    );
+    assert!(told.iter().all(|one| one.finished && !one.words.is_empty()));
+    let again = open(Some(data.path()));
+    assert_eq!(again.kept(), rehearsals.kept());
+    assert_eq!(again.kept().len(), 2);
+}
+
+#[test]
+fn nobody_tells_the_end_of_a_rehearsal_without_its_permit() {
+    let rehearsals = open(None);
+    let told = |shown: Option<&[u8]>| rehearsals.tell(shown, outcome(1, 1), NOW);
+    assert_eq!(told(None), Err(Refusal::Forged));
+    assert_eq!(told(Some(b"nonsense")), Err(Refusal::Forged));
+    ask(&rehearsals, &permit(), Mark::Page, NOW).expect("good");
+    rehearsals.end(7).expect("written");
+    rehearsals.tend(NOW);
+    assert_eq!(tell(&rehearsals, 1, NOW), Err(Refusal::Ended));
+    assert!(
+        rehearsals
+            .kept()
+            .iter()
+            .all(|one| one.stopped && !one.passed())
+    );
 }

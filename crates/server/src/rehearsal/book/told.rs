@@ -28,11 +28,19 @@ pub struct Told {
     pub over: u64,
     pub listening: u64,
     pub peak: u64,
+    /// Nothing more comes of it: its drivers have told their end, it was ended, or nothing came for half a minute.
+    pub finished: bool,
+    /// Of one that is finished: everybody who listened heard all, and its drivers were not the bottleneck.
+    pub passed: bool,
+    /// In words, when it is finished.
+    pub words: String,
 }
 
 impl Running {
     pub(super) fn told(&self) -> Told {
         let permit = &self.permit;
+        let finished = self.kept.load(Relaxed);
+        let kept = finished.then(|| self.to_keep());
         let of = |count: &AtomicU64| count.load(Relaxed);
         Told {
             id: format!("{:016x}", permit.id),
@@ -47,9 +55,12 @@ impl Running {
             pages: of(&self.pages),
             knocks: of(&self.knocks),
             joins: of(&self.joins),
-            over: of(&self.over),
+            over: of(&self.refused),
             listening: of(&self.listening),
             peak: of(&self.peak),
+            finished,
+            passed: kept.as_ref().is_some_and(Kept::passed),
+            words: kept.as_ref().map(Kept::words).unwrap_or_default(),
         }
     }
 }

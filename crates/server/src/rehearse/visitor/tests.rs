@@ -98,6 +98,19 @@ fn a_player_comes_again_when_it_is_told() {
         panic!()
     };
     assert!((Duration::from_secs(5)..Duration::from_secs(6)).contains(&pause));
-    assert_eq!(one.read(b"", true), Next::AskAfter(AGAIN));
-    assert_eq!(one.broken, 1);
+    // A connection that breaks: soon at first, then later and later, as our page does.
+    let mut most = Duration::ZERO;
+    for attempt in 0..20 {
+        let Next::AskAfter(wait) = one.read(b"", true) else {
+            panic!("it gives up");
+        };
+        let within = Duration::from_millis((1_000 << attempt.min(3)).min(8_000));
+        assert!(
+            (Duration::from_millis(250)..within).contains(&wait),
+            "{attempt}: {wait:?}"
+        );
+        most = most.max(wait);
+    }
+    assert!(most > Duration::from_secs(4), "{most:?}");
+    assert_eq!(one.broken, 20);
 }

@@ -180,7 +180,7 @@ impl Wire {
         match next {
             Next::More => {}
             Next::Inside(at) => self.sits(slot, who, at, now),
-            Next::Ask => {
+            Next::Ask if !self.over => {
                 self.close(slot);
                 self.ask(who);
             }
@@ -188,7 +188,7 @@ impl Wire {
                 self.close(slot);
                 self.timers.push(Reverse((now + wait, who, Wake::Ask)));
             }
-            Next::Done => self.close(slot),
+            Next::Ask | Next::Done => self.close(slot),
         }
     }
 
