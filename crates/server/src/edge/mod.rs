@@ -23,8 +23,8 @@ pub(crate) mod prefixes;
 pub mod proxy;
 mod quick;
 pub(crate) mod rates;
-mod seats;
 mod seated;
+mod seats;
 mod shard_loop;
 #[cfg(test)]
 mod shard_tests;

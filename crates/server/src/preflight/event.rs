@@ -8,7 +8,7 @@ const CLOCK_MS_MAX: i64 = 1_000;
 /// Decibels below full scale under which hold music is not heard: a phone in a street.
 const MUSIC_DB_MIN: f32 = -45.0;
 /// Milliseconds that a rehearsal counts.
-const REHEARSAL_MS_MAX: u64 = 7 * 24 * 3_600_000;
+pub(super) const REHEARSAL_MS_MAX: u64 = 7 * 24 * 3_600_000;
 
 pub(super) fn certificate(seen: &Seen) -> Line {
     const NEEDED: &str = "a certificate for the public name, good until the event is over";

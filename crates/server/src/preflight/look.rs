@@ -7,11 +7,15 @@ use hustings_control::spaces::{Event, Recorded, Role};
 use tokio::time::timeout;
 
 use super::Wanted;
-use super::lines::{Certificate, Clock, Hosts, Seen};
+use super::lines::{Certificate, Clock, Hosts, Rehearsal, Seen};
 use super::{clock, now};
 use crate::alarms::certificate;
 use crate::alarms::facts::{EVENT_MS_MAX, end_of, free_bytes, store_answers_in};
 use crate::api::App;
+use crate::rehearsal;
+
+/// Milliseconds in which a rehearsal still counts, as the line says it.
+const REHEARSALS_MS: u64 = super::event::REHEARSAL_MS_MAX;
 
 /// For what is asked of a disk.
 const DISK_WITHIN: Duration = Duration::from_secs(5);
@@ -69,9 +73,20 @@ pub(super) async fn look(app: &App, wanted: &Wanted) -> Seen {
         hosts,
         webhook,
         uplink: app.config.uplink.map(|rate| rate.0),
-        // None are kept yet.
-        rehearsal: None,
+        rehearsal: rehearsed(app),
     }
+}
+
+/// Of the last weeks the rehearsal that has held most.
+fn rehearsed(app: &App) -> Option<Rehearsal> {
+    let kept = app.directory.rehearsals.kept();
+    let since = app.clock.wall().0.saturating_sub(REHEARSALS_MS);
+    let best = rehearsal::best(&kept, since)?;
+    Some(Rehearsal {
+        at: UnixMillis(best.ended),
+        crowd: u32::try_from(best.peak).unwrap_or(u32::MAX),
+        passed: best.passed(),
+    })
 }
 
 /// A number of a kernel's setting; none where there is no such.

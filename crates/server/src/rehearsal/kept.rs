@@ -172,6 +172,12 @@ pub fn proven(data: &Path, until: u64) -> anyhow::Result<Option<u64>> {
     Ok(before.map(|one| one.held()).filter(|held| *held > 0).max())
 }
 
+/// Of those that ended since then (Unix milliseconds) the one that has held most; the newest when none passed.
+pub(crate) fn best(all: &[Kept], since: u64) -> Option<&Kept> {
+    let recent = all.iter().filter(|one| one.ended >= since);
+    recent.max_by_key(|one| (one.held(), one.ended))
+}
+
 /// All that the data folder keeps, oldest first; none when nothing was ever rehearsed.
 ///
 /// # Errors
@@ -265,6 +271,8 @@ mod tests {
         all[1].outcomes[0].harmed = 3;
         write(data.path(), &all).expect("written");
         assert_eq!(read(data.path()).expect("read"), all);
+        let best = |since| best(&all, since).map(|one| one.ended);
+        assert_eq!((best(0), best(6), best(51)), (Some(50), Some(50), None));
         assert_eq!(proven(data.path(), 40).expect("read"), Some(40));
         assert_eq!(proven(data.path(), 100).expect("read"), Some(200));
         std::fs::write(data.path().join(FILE), "nonsense").expect("written");
