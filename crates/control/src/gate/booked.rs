@@ -41,6 +41,8 @@ pub(super) struct Booked {
     seeking: f64,
     /// Ticks in which credits lay unused though nothing hindered.
     idle: [u32; LANES],
+    /// Parts of the next seat that a prefix with its share may take.
+    slowly: f64,
     /// Ticks in which those below the level found no seat.
     sink: u32,
     /// Ticks since seats were last short in which those above the level wanted one.
@@ -84,6 +86,7 @@ impl Booked {
             demand: [0.0; LANES],
             seeking: 0.0,
             idle: [0; LANES],
+            slowly: 0.0,
             sink: 0,
             spare: 0,
             a_second: 0.0,

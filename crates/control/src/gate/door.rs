@@ -41,6 +41,8 @@ pub struct Door {
     pub(crate) lanes: [LaneCounts; LANES],
     /// How many more enter in calm before the usher's next tick.
     pub(crate) calm: AtomicU32,
+    /// How many more of prefixes that have their share enter before the usher's next tick, in calm and busy.
+    pub(crate) slowly: AtomicU32,
     /// Seats a prefix may have before others come first, in storm.
     pub(crate) level: AtomicU32,
     /// Who had to wait for it since the usher last looked.
@@ -116,6 +118,7 @@ impl Door {
             shut: AtomicU8::new(Shut::No as u8),
             lanes: std::array::from_fn(|_| LaneCounts::default()),
             calm: AtomicU32::new(CALM_BURST_MIN),
+            slowly: AtomicU32::new(0),
             level: AtomicU32::new(1),
             over_level: AtomicU32::new(0),
             returns: AtomicU32::new(RETURNS_MIN),
@@ -223,6 +226,12 @@ impl Door {
     /// Whether an operator keeps newcomers out.
     pub fn shut(&self) -> Shut {
         Shut::from_index(self.shut.load(Relaxed))
+    }
+
+    pub(crate) fn take_slowly(&self) -> bool {
+        self.slowly
+            .fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1))
+            .is_ok()
     }
 
     pub(crate) fn take_seat(&self, lane: Lane) -> bool {

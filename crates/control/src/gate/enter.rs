@@ -100,8 +100,9 @@ impl Gate {
             // Tickets to come back with can be gathered one after the other; no more of a prefix come back by them than were
             // inside at once, or than its share is.
             Lane::Resume => {
+                // Who lost connections on purpose must not bring in whoever comes from elsewhere.
                 let may = if shown.moved {
-                    door.may_return()
+                    door.returns.load(Relaxed) > 0
                 } else {
                     self.hall.prefixes.has_gone(charge)
                 };
@@ -114,7 +115,7 @@ impl Gate {
     }
 
     /// Whether the prefix has its share: in a storm the level, which rises when seats lie idle for which it asks; else as many
-    /// seats as are still free.
+    /// seats as are still free, and slowly more.
     fn has_share(&self, door: &Door, charge: &Charge, mode: Mode) -> bool {
         let storm = mode == Mode::Storm;
         let share = if storm {
@@ -129,7 +130,7 @@ impl Gate {
         if has && storm {
             door.over_level.fetch_add(1, Relaxed);
         }
-        has
+        has && (storm || !door.take_slowly())
     }
 
     /// Takes a seat, or says that there is none. What was taken on the way is given back.

@@ -50,7 +50,7 @@ impl Hall {
             seats: Seats::new(settings.seats),
             spent: Spent::new(settings.seats),
             prefixes: Prefixes::new(settings.seats),
-            mints: Mints::new(),
+            mints: Mints::new(settings.seats),
             capacity: AtomicU32::new(settings.seats),
             out: AtomicU32::new(0),
             taken: AtomicU32::new(0),

@@ -27,10 +27,13 @@ pub const STAY_MIN_S: u32 = 10;
 pub const PLACE_AGE_MIN_MS: u64 = 800;
 /// Milliseconds over which those who come twice are spread, beyond that age.
 pub const POLL_MS_BUSY: u32 = 200;
-/// Places that one prefix is given at once, and places more a second: an access of a thousand gets them in one go. Beyond it
-/// one comes again without; else one connection could make the line longer than it is ever called.
+/// Places that one prefix is given at once, and places more a second, of a hall with as many seats as that or more: an access
+/// of a thousand gets them in one go. In a smaller hall as many as a `PLACES_PART` of its seats, and a sixteenth of that a
+/// second, but never fewer than `PLACES_AT_ONCE_MIN` and an eighth of it. Beyond it one comes again without; else one
+/// connection could make the line longer than it is ever called.
 pub const PLACES_AT_ONCE: u32 = 1_024;
-pub const PLACES_A_SECOND: u32 = 64;
+pub const PLACES_AT_ONCE_MIN: u32 = 32;
+pub const PLACES_PART: u32 = 4;
 /// Cells a row in which that is counted, 32 bytes each: with as many prefixes pressing at once as there are cells, a stranger
 /// shares all four with others one time in 6.
 pub const MINT_CELLS: usize = 32_768;
@@ -136,5 +139,9 @@ pub const QUIET_KEPT_MIN: u32 = 8;
 /// In calm and busy one prefix takes no more seats of a space than are still free, but may always have so many: whoever comes
 /// from elsewhere when nobody did before finds half of them.
 pub const ALONE_MIN: u32 = 16;
+/// Beyond that it takes what is free slowly, one in so many seats a second, as long as one in `ALONE_KEPT_PART` of all stay
+/// free: a hall behind one address comes in within a minute, and whoever comes from elsewhere meanwhile is first.
+pub const ALONE_SLOWLY: f64 = 50.0;
+pub const ALONE_KEPT_PART: u32 = 8;
 /// Times the level that a /48 of IPv6 is held to: its 256 parts cost who has it nothing, and may be as many homes.
 pub const WIDE_LEVELS: u32 = 4;

@@ -174,6 +174,7 @@ impl Usher {
             booked.returns(second);
             modes.extend(booked.look(short, times));
             booked.deal(times);
+            booked.slowly();
         }
         let spent_early = self.turn(times.now);
         let taken = f64::from(self.hall.inside()) / f64::from(capacity.max(1));

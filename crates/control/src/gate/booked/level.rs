@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::super::limits::{ALONE_KEPT_PART, ALONE_MIN, ALONE_SLOWLY};
 use super::super::mode::Mode;
 use super::Booked;
 
@@ -44,5 +45,19 @@ impl Booked {
             level
         };
         self.door.level.store(next, Relaxed);
+    }
+
+    /// In calm and busy, each tick: how many of prefixes that have their share may come in all the same.
+    pub(in super::super) fn slowly(&mut self) {
+        let all = self.door.inside() + self.seen.room;
+        let spare = self
+            .seen
+            .room
+            .saturating_sub((all / ALONE_KEPT_PART).max(ALONE_MIN));
+        self.slowly += f64::from(spare) / ALONE_SLOWLY / 10.0;
+        let whole = self.slowly as u32;
+        self.slowly -= f64::from(whole);
+        // What was not used is not saved up.
+        self.door.slowly.store(whole, Relaxed);
     }
 }
