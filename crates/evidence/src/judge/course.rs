@@ -112,6 +112,12 @@ impl<'a> Course<'a> {
             .collect()
     }
 
+    /// Whether somebody was on stage before this second.
+    pub(super) fn sat_before(&self, at: u64) -> bool {
+        self.known()
+            .any(|(index, second)| self.at(index) < at && second.seated > 0)
+    }
+
     /// The longest stretch in which `is` holds, missing seconds passed over: first and last index.
     pub(super) fn longest(&self, is: impl Fn(&Second) -> bool) -> Option<(usize, usize)> {
         let mut longest: Option<(usize, usize)> = None;

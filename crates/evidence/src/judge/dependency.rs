@@ -84,7 +84,9 @@ fn calls(seen: &Seen<'_>, case: &mut Case) {
 
 fn host(seen: &Seen<'_>, case: &mut Case) {
     let course = &seen.course;
-    let lost = course.happened(&[What::SpeakerLost, What::StageEmpty]);
+    let mut lost = course.happened(&[What::SpeakerLost, What::StageEmpty]);
+    // A stage on which nobody sat before is empty too when it begins anew: nobody was lost by that.
+    lost.retain(|event| event.what == What::SpeakerLost || course.sat_before(event.at.0 / 1_000));
     let silent = course.longest(|second| second.silent_ms > 0 || second.speakers_lost > 0);
     let Some(first) = lost.first() else { return };
     let at = first.at.0 / 1_000;

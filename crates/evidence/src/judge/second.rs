@@ -62,6 +62,8 @@ pub struct Second {
     /// Live, and the stage says nothing: for so many milliseconds.
     pub silent_ms: u64,
     pub speakers_lost: u64,
+    /// On stage, those who lost the connection included.
+    pub seated: u64,
     pub recording_trouble: bool,
     // The node's.
     pub step: Step,
@@ -125,6 +127,7 @@ impl Second {
             &mut second.seats,
             &mut second.silent_ms,
             &mut second.speakers_lost,
+            &mut second.seated,
             &mut second.accepted,
             &mut second.open,
             &mut second.dropped,
@@ -243,6 +246,7 @@ impl Second {
         self.limit = (row.limit > 0).then_some(row.limit.into());
         self.silent_ms = row.stage.silent_ms.into();
         self.speakers_lost = row.stage.lost.into();
+        self.seated = row.stage.seated.into();
         self.recording_trouble |= row.stage.recording_trouble;
     }
 

@@ -368,6 +368,15 @@ fn a_lost_host_and_a_lost_database_are_dependencies() {
     let finding = judged(&seconds, &[happened(99, What::SpeakerLost)]);
     assert_eq!(finding.named, [Class::DependencyFailure], "{finding:#?}");
     assert_eq!(finding.harm.dead_air_listener_seconds, 60 * 300);
+    // A stage that was empty before is empty again when the node comes back: nobody was lost. Somebody on it was.
+    let emptied = [happened(99, What::StageEmpty)];
+    let lost = |seconds: &[_]| {
+        let finding = judged(seconds, &emptied);
+        finding.named.contains(&Class::DependencyFailure)
+    };
+    assert!(!lost(&seconds));
+    seconds[50].seated = 1;
+    assert!(lost(&seconds));
     let finding = judged(
         &evening(300),
         &[
