@@ -8,7 +8,7 @@ import { DESK, errors, finish, house, listen, open, tasksOfListeners, test, watc
 /** Bytes on the wire before the sound starts, answers' heads included. */
 const BEFORE_SOUND_MAX = 60 * 1024;
 /** ms after which the server closes a connection that asks nothing, and a little. */
-const IDLE_MS = 38000;
+const IDLE_MS = 52000;
 let crowd, page;
 const url = (id) => `${house.public}/s/${id}`;
 const plays = (of) => until("the sound", () => of.evaluate(() => [...document.querySelectorAll("audio")].some((one) => !one.paused && one.currentTime > 0.3)));

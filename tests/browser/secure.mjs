@@ -8,7 +8,7 @@ import { until } from "./house.mjs";
 import { HOST_TONES, assertTones, writeTones } from "./sound.mjs";
 import { errors, finish, folder, house, listen, open, openStudio, takeSeat, tasksOfListeners, test, watched, words } from "./suite.mjs";
 
-const IDLE_MS = 38000;
+const IDLE_MS = 52000;
 let crowd, hostBrowser, space, host, listener;
 const url = () => `${house.public}/s/secure`;
 const phase = async () => (await house.api("GET", "/spaces/secure")).phase;
