@@ -108,7 +108,13 @@ impl Webhook {
     pub fn alarm(&self, change: &Change) {
         let mut body = serde_json::to_value(change).unwrap_or_default();
         if let Some(body) = body.as_object_mut() {
-            body.insert("todo".into(), change.alarm.alarm.todo().into());
+            if change.raised {
+                body.insert("todo".into(), change.alarm.alarm.todo().into());
+            } else {
+                // Many a pager shows this sentence and nothing else.
+                let over = format!("This is over: {}", change.alarm.what);
+                body.insert("what".into(), over.into());
+            }
         }
         self.tell("alarm", body);
     }

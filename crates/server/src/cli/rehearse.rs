@@ -16,7 +16,8 @@ use super::parse_ttl;
 use crate::clock::Clock;
 use crate::open_files;
 use crate::rehearse::{
-    Cue, FORMAT, Loads, Plan, Record, Seen, Target, Wire, beside_simulation, page, tell, words,
+    Cue, FORMAT, Loads, Plan, Record, Seen, Target, Wire, beside_simulation, greet, page, tell,
+    words,
 };
 
 /// Files that a driver needs beside its connections.
@@ -118,6 +119,11 @@ impl RehearseCommand {
         {
             anyhow::bail!("no claim is made: {}", claim.refused.join("; "));
         }
+        if let Some(why) = &record.ended_early
+            && record.seen.people.heard == 0
+        {
+            anyhow::bail!("nobody heard anything: {why}");
+        }
         Ok(())
     }
 
@@ -215,6 +221,7 @@ impl RehearseCommand {
             top as usize / (of as usize) < connections,
             "a driver here has {connections} connections: use several with --part, or raise the limit of open files"
         );
+        greet(&target, &self.space)?;
         let loads = Loads {
             space: self.space.as_str().into(),
             top,
@@ -255,6 +262,9 @@ impl RehearseCommand {
         record.scale = self.scale.unwrap_or(1.0);
         let (part, of) = self.part;
         let beside = self.beside.as_deref().unwrap_or(&self.space);
+        for space in [self.space.as_str(), beside] {
+            greet(&target, space)?;
+        }
         let mut plan = Plan::new(
             &night,
             &[&self.space, beside],

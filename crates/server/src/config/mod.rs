@@ -49,7 +49,7 @@ pub enum Command {
     /// Makes, lists and runs spaces of a running node.
     #[command(subcommand)]
     Space(crate::cli::SpaceCommand),
-    /// Checks what the flight recorder has kept.
+    /// Tells what happened at a space, by what the flight recorder has kept.
     Report(crate::cli::ReportCommand),
     /// Rehearses a night in virtual time: millions come, the real gate decides.
     Simulate(crate::cli::SimulateCommand),

@@ -4,6 +4,7 @@ use std::io::{self, Read as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::record::Record;
@@ -58,13 +59,46 @@ fn outcome(record: &Record) -> Outcome {
         heard: people.heard,
         unheard: people.waiting + people.gave_up,
         harmed: sound.gapped + sound.broken + people.disconnected,
-        bottleneck: record.seen.driver.saturated(),
+        bottleneck: saturated(record),
         ended_early: record.ended_early.clone(),
         claimed: capacity.map(|capacity| Claimed {
             listeners: capacity.listeners.value,
             low: capacity.listeners.low,
             high: capacity.listeners.high,
         }),
+    }
+}
+
+/// Over the whole time, or while one of the loads was held.
+fn saturated(record: &Record) -> Option<String> {
+    let held = || {
+        record
+            .points
+            .iter()
+            .find_map(|point| point.driver.saturated())
+    };
+    record.seen.driver.saturated().or_else(held)
+}
+
+/// Before anybody comes: whether the target takes the permit, and has the space.
+///
+/// # Errors
+/// What the target says against it.
+pub fn greet(target: &Target, space: &str) -> anyhow::Result<()> {
+    let request = format!("GET /s/{space}/state.json HTTP/1.1\r\n{}\r\n", target.lines);
+    let answer =
+        ask(target, &request).with_context(|| format!("{} does not answer", target.name))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    match head.split(' ').nth(1).unwrap_or_default() {
+        "200" => Ok(()),
+        "404" => anyhow::bail!("{} has no space {space:?}", target.name),
+        // Ended by the operator: the run says so, with what was heard until then.
+        "410" => Ok(()),
+        _ if target.permit.is_some() && !body.trim().is_empty() => {
+            anyhow::bail!("{} refuses: {}", target.name, body.trim())
+        }
+        // A storm is there already: it is not for us to say that nobody may rehearse in it.
+        _ => Ok(()),
     }
 }
 

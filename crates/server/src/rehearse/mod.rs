@@ -27,7 +27,7 @@ mod words;
 pub use attack::Assault;
 pub use cue::{Cue, SpaceCue};
 pub use ears::{Ears, Score};
-pub use farewell::tell;
+pub use farewell::{greet, tell};
 pub use page::{page, sentence};
 pub use plan::{OnTrouble, Plan};
 pub use points::{Even, Loads};

@@ -135,7 +135,7 @@ fn asked(node: &Node, path: &str) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// Who does not read holds the end up, and so does somebody who is to hear it: meanwhile the node is alive, and not ready.
+/// Listeners are to hear the end: until they have the node is alive, and not ready.
 #[test]
 fn a_node_that_ends_is_not_ready_and_still_alive() {
     let data = tempfile::tempdir().expect("a folder");
@@ -150,12 +150,13 @@ fn a_node_that_ends_is_not_ready_and_still_alive() {
         assert!(asked(&node, path).is_some_and(|line| line.contains(" 200 ")));
     }
     node.signal("TERM");
-    crate::world::until("it is not ready any more", || {
-        let line = asked(&node, "/readyz").expect("it ended and had not said so");
-        line.contains(" 503 ")
-    });
-    let alive = asked(&node, "/healthz").expect("it answers while it ends");
-    assert!(alive.contains(" 200 "), "{alive}");
+    // How long it takes to end is not ours to say: whatever it answers until then is looked at.
+    let mut not_ready = 0;
+    while let (Some(ready), Some(alive)) = (asked(&node, "/readyz"), asked(&node, "/healthz")) {
+        assert!(alive.contains(" 200 "), "{alive}");
+        not_ready += u32::from(ready.contains(" 503 "));
+    }
+    assert!(not_ready > 0, "it ended and had not said so");
     let (status, ..) = node.terminate();
     assert!(status.success(), "{status}");
     drop(listeners);
