@@ -16,8 +16,8 @@ use crate::table::{Bound, Table};
 
 /// Open files of the node whose files end first: the crowd gets some 2,200 of them.
 const FILES: &str = "--nofile=3000:3000";
-/// Listeners of its highest load: less than half of what those files carry.
-const FILES_TOP: u32 = 1_000;
+/// Listeners of its highest load: half of what those files carry, or nothing would end within twice of it.
+const FILES_TOP: u32 = 1_075;
 /// Share of its core that the other node's sweeps may take, such that the driver is not at its end before.
 const CORE_SHARE: &str = "0.15";
 /// Listeners by whom is found out where about half of that lies.
@@ -155,11 +155,14 @@ fn holds(table: &mut Table, name: &str, node: &Server, top: u32) -> anyhow::Resu
         "listeners",
         Bound::AtLeast(claimed.low),
     );
-    table.add(
-        format!("{name}: reached above the interval's end"),
-        (reached - claimed.high).max(0.0),
-        "listeners",
-        Bound::AtMost(0.0),
-    );
+    // Where nothing ends within twice what was tested only "at least" is claimed, and more is no error.
+    if capacity.ends_first.is_some() {
+        table.add(
+            format!("{name}: reached above the interval's end"),
+            (reached - claimed.high).max(0.0),
+            "listeners",
+            Bound::AtMost(0.0),
+        );
+    }
     Ok(())
 }
