@@ -11,6 +11,8 @@ mod ingest_peer;
 mod ladder;
 mod noise;
 mod rows;
+#[path = "../node/speak.rs"]
+mod speak;
 #[path = "../node/world.rs"]
 #[allow(dead_code, reason = "other tests use more of it")]
 mod world;

@@ -6,10 +6,9 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use str0m::media::Direction;
-
 use crate::crowd::{Inside, begin, get, honest, try_connect};
-use crate::ingest_peer::{Peer, Speaker};
+use crate::ingest_peer::Speaker;
+use crate::speak::speak;
 use crate::world::{Node, Setup, until};
 
 const PREFIXES: usize = 200;
@@ -22,26 +21,6 @@ const FLOOD: usize = 1_500;
 const BLOCK: usize = 480;
 /// Of a block with the tone in it; the tone itself has more than ten times as much.
 const LOUD_RMS: f32 = 0.02;
-
-/// On stage in the space `elsewhere`.
-fn on_stage(node: &Node, runtime: &tokio::runtime::Runtime, name: &str, hertz: f32) -> Speaker {
-    let invite = node.space(&["invite", "elsewhere", "--role", "speaker", "--name", name]);
-    let link = invite["link"].as_str().expect("a link");
-    let token = link.split("#token=").nth(1).expect("a token in the link");
-    runtime.block_on(async {
-        let peer = Peer::offer(Direction::SendRecv).await;
-        let answered = reqwest::Client::new()
-            .post(format!("http://{}/s/elsewhere/whip", node.address(8082)))
-            .bearer_auth(token)
-            .header("content-type", "application/sdp")
-            .body(peer.offer.clone())
-            .send()
-            .await
-            .expect("an answer");
-        assert_eq!(answered.status(), 201);
-        peer.talk(&answered.text().await.expect("an answer"), hertz)
-    })
-}
 
 /// Blocks that were heard since `from`, and those of them with a tone in them.
 fn heard(speaker: &Speaker, from: usize) -> (usize, usize) {
@@ -63,8 +42,8 @@ fn nobody_notices(node: &Node, mut flood: impl FnMut(usize) + Send) {
         .build()
         .expect("a runtime");
     node.live("elsewhere");
-    let _host = on_stage(node, &runtime, "Ada", 440.0);
-    let guest = on_stage(node, &runtime, "Grace", 660.0);
+    let _host = runtime.block_on(speak(node, "elsewhere", "Ada", 440.0));
+    let guest = runtime.block_on(speak(node, "elsewhere", "Grace", 660.0));
     until("the guest hears the host", || heard(&guest, 0).1 > 10);
     let inside = Inside::join(node, INSIDE);
     let from = guest.heard.lock().expect("whole").len();

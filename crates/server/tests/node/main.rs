@@ -20,6 +20,7 @@ mod nights;
 mod records;
 mod rehearse;
 mod restart;
+mod speak;
 mod start;
 mod stop;
 mod told;

@@ -4,9 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use str0m::media::Direction;
-
-use crate::ingest_peer::Peer;
+use crate::speak::speak;
 use crate::world::Node;
 
 /// The promise: whatever is open, a node that is told to end ends within this.
@@ -36,29 +34,12 @@ fn last_sound(file: &[u8]) -> Vec<u8> {
     sound.to_vec()
 }
 
-async fn speak(node: &Node, space: &str) -> crate::ingest_peer::Speaker {
-    let invite = node.space(&["invite", space, "--role", "speaker", "--name", "Ada"]);
-    let link = invite["link"].as_str().expect("a link");
-    let token = link.split("#token=").nth(1).expect("a token in the link");
-    let peer = Peer::offer(Direction::SendRecv).await;
-    let answered = reqwest::Client::new()
-        .post(format!("http://{}/s/{space}/whip", node.address(8082)))
-        .bearer_auth(token)
-        .header("content-type", "application/sdp")
-        .body(peer.offer.clone())
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(answered.status(), 201);
-    peer.talk(&answered.text().await.expect("an answer"), 440.0)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_everything_open_it_ends_within_two_seconds_and_nobody_is_cut() {
     let data = tempfile::tempdir().expect("a folder");
     let node = Node::start(data.path());
     node.live("town-hall");
-    let speaker = speak(&node, "town-hall").await;
+    let speaker = speak(&node, "town-hall", "Ada", 440.0).await;
     crate::world::until("the speaker hears", || {
         speaker.heard.lock().expect("whole").len() > 48_000
     });
