@@ -102,14 +102,7 @@ fn from_another_access_few_come_back_at_once() {
 
 #[test]
 fn a_seat_is_held_once_and_who_never_hears_has_none() {
-    let mut night = Night::new(30);
-    let mut inside = night.storm(0);
-    let place = waiting(night.knock(1, Ask::Right, Shows::Nothing))
-        .place
-        .unwrap();
-    inside.pop();
-    night.pass(2_000);
-    let entry = entered(night.knock(1, Ask::Right, token(&place)));
+    let (mut night, _inside, entry) = held_seat(30);
     let ticket = entry.ticket.unwrap();
     let mut held = Held::default();
     held.hold(entry.pass, night.times.now);

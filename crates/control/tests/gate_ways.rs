@@ -242,14 +242,7 @@ fn in_a_storm_a_place_becomes_a_held_seat_and_then_sound() {
 
 #[test]
 fn a_held_seat_is_free_again_after_30_s_and_the_right_stays() {
-    let mut night = Night::new(30);
-    let mut inside = night.storm(0);
-    let place = waiting(night.knock(1, Ask::Right, Shows::Nothing))
-        .place
-        .unwrap();
-    inside.pop();
-    night.pass(2_000);
-    let entry = entered(night.knock(1, Ask::Right, token(&place)));
+    let (mut night, _inside, entry) = held_seat(30);
     let mut held = Held::default();
     held.hold(entry.pass, night.times.now);
     night.pass(SEAT_HELD_MS - 100);

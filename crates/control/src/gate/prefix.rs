@@ -92,12 +92,12 @@ impl Charge {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    const SALT: Salt = Salt([1, 2]);
+    pub(in super::super) const SALT: Salt = Salt([1, 2]);
 
-    fn v6(third: u16, fourth: u16) -> Prefix {
+    pub(in super::super) fn v6(third: u16, fourth: u16) -> Prefix {
         let mut octets = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9];
         octets[4..6].copy_from_slice(&third.to_be_bytes());
         octets[6..8].copy_from_slice(&fourth.to_be_bytes());

@@ -140,6 +140,17 @@ impl Night {
     }
 }
 
+/// A storm in a hall of so many seats, those who sit there, and how one of the line came in by the seat that one of them left.
+pub(crate) fn held_seat(seats: u32) -> (Night, Vec<Pass>, Entry) {
+    let mut night = Night::new(seats);
+    let mut inside = night.storm(0);
+    let place = waiting(night.knock(1, Ask::Right, Shows::Nothing)).place;
+    inside.pop();
+    night.pass(2_000);
+    let entry = entered(night.knock(1, Ask::Right, token(&place.unwrap())));
+    (night, inside, entry)
+}
+
 pub(crate) fn space(id: &str) -> SpaceId {
     SpaceId::parse(id).unwrap()
 }

@@ -1,16 +1,8 @@
 //! Who was inside may come back, and no more; prefixes are counted where they are cut.
 
-use super::super::prefix::{Prefix, Salt};
+use super::super::prefix::Prefix;
+use super::super::prefix::tests::{SALT, v6};
 use super::*;
-
-const SALT: Salt = Salt([1, 2]);
-
-fn v6(third: u16, fourth: u16) -> Prefix {
-    let mut octets = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 9, 9, 9, 9, 9, 9, 9, 9];
-    octets[4..6].copy_from_slice(&third.to_be_bytes());
-    octets[6..8].copy_from_slice(&fourth.to_be_bytes());
-    Prefix::v6(octets)
-}
 
 #[test]
 fn who_was_inside_may_come_back_and_no_more() {
