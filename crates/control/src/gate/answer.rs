@@ -101,28 +101,16 @@ impl Gate {
         charge: &Charge,
         times: Times,
     ) -> Verdict {
-        Verdict::Wait(Waiting {
-            cause: Cause::Open,
-            place: right.map(|(lane, id)| self.ticket(door, lane, id, charge, times)),
-            ahead: 0,
-            position: 0,
-            wait: Estimate::Between(0, 0),
-            poll_ms: 0,
-        })
+        let ticket = right.map(|(lane, id)| self.ticket(door, lane, id, charge, times));
+        outside_the_line(Cause::Open, ticket, 0)
     }
 
     /// The right is good and has come in too often of late: it waits for so many seconds, and nothing else is done for it.
     pub(super) fn too_often(&mut self, rest_s: u32) -> Verdict {
         let random = (self.dice.roll() >> 32) as u32;
         let rest_ms = rest_s.saturating_mul(1_000);
-        Verdict::Wait(Waiting {
-            cause: Cause::TooOften,
-            place: None,
-            ahead: 0,
-            position: 0,
-            wait: Estimate::Between(0, 0),
-            poll_ms: rest_ms.saturating_add(((1_000 * u64::from(random)) >> 32) as u32),
-        })
+        let poll_ms = rest_ms.saturating_add(((1_000 * u64::from(random)) >> 32) as u32);
+        outside_the_line(Cause::TooOften, None, poll_ms)
     }
 
     /// The place as it was shown, or sealed anew when half its life is gone, so that waiting loses nothing.
@@ -257,6 +245,18 @@ impl Dice {
         self.at += 1;
         self.left[self.at - 1]
     }
+}
+
+/// Whom no place is before.
+fn outside_the_line(cause: Cause, place: Option<TokenText>, poll_ms: u32) -> Verdict {
+    Verdict::Wait(Waiting {
+        cause,
+        place,
+        ahead: 0,
+        position: 0,
+        wait: Estimate::Between(0, 0),
+        poll_ms,
+    })
 }
 
 /// What one who waits has to go by.

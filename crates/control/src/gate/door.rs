@@ -17,7 +17,7 @@ use super::prefix::Caps;
 use super::puzzle::Cohort;
 use super::shut::Shut;
 use super::ticket::{DoorEpoch, SpaceTag};
-use super::verdict::Times;
+use super::verdict::{Cause, Times};
 use crate::ids::SpaceId;
 
 /// One space's door: its seats, lanes, line and puzzles. The usher writes, gates read and count.
@@ -226,6 +226,12 @@ impl Door {
     /// Whether an operator keeps newcomers out.
     pub fn shut(&self) -> Shut {
         Shut::from_index(self.shut.load(Relaxed))
+    }
+
+    /// Notes that one of the lane found no seat, for the usher to see.
+    pub(crate) fn no_seat(&self, lane: Lane) -> Cause {
+        self.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
+        Cause::NoSeat
     }
 
     pub(crate) fn take_slowly(&self) -> bool {

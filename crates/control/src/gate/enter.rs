@@ -25,7 +25,7 @@ impl Gate {
         times: Times,
     ) -> (Lane, Verdict) {
         let door = knock.door;
-        let mode = door.mode().max(self.mode.mode());
+        let mode = self.mode_at(door);
         let shut = door.shut();
         let strict = mode > Mode::Calm || shut != Shut::No;
         // Those without script come back by as many as were inside.
@@ -50,8 +50,8 @@ impl Gate {
             if door.has_seat(lane, storm) {
                 return (lane, self.open(door, Some((lane, id)), charge, times));
             }
-            door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
-            return (lane, self.wait(knock, charge, &shown, Cause::NoSeat, times));
+            let cause = door.no_seat(lane);
+            return (lane, self.wait(knock, charge, &shown, cause, times));
         }
         match self.seat(knock, charge, &shown, lane, storm, times) {
             Ok(verdict) => (lane, verdict),
@@ -210,14 +210,10 @@ impl Gate {
 
     /// Takes a seat of the space and of the hall, and in a storm a credit, whose lane it tells. All or nothing.
     fn take(&mut self, door: &Door, lane: Lane, storm: bool) -> Result<Option<Lane>, Cause> {
-        let unmet = || {
-            door.lanes[lane as usize].unmet.fetch_add(1, Relaxed);
-            Cause::NoSeat
-        };
         // Who was inside takes any seat there is, dealt or not: a player asks once.
         let credit = match (storm, lane) {
             (true, Lane::Resume) => door.take_credit(lane),
-            (true, _) => Some(door.take_credit(lane).ok_or_else(unmet)?),
+            (true, _) => Some(door.take_credit(lane).ok_or_else(|| door.no_seat(lane))?),
             (false, _) => None,
         };
         let seated = door.take_seat(lane);
@@ -228,7 +224,7 @@ impl Gate {
             door.taken.fetch_sub(1, Relaxed);
         }
         credit.into_iter().for_each(|lane| door.return_credit(lane));
-        Err(unmet())
+        Err(door.no_seat(lane))
     }
 
     /// A right that had its seat already and asks for the sound. The prefix it comes from now is charged for it.

@@ -231,9 +231,14 @@ impl Gate {
         }
     }
 
+    /// The door's mode, or this shard's own if that is the stricter.
+    pub(super) fn mode_at(&self, door: &Door) -> Mode {
+        door.mode().max(self.mode.mode())
+    }
+
     /// What was good once and is over says nothing against who shows it and asks for the sound.
     fn may_ignore(&self, knock: &Knock<'_>, reason: Reason) -> bool {
-        let calm = knock.door.mode().max(self.mode.mode()) == Mode::Calm;
+        let calm = self.mode_at(knock.door) == Mode::Calm;
         let over = match reason {
             Reason::Token(TokenFault::Expired) => true,
             // In a storm it is asked for a right, and somebody may be showing one from everywhere.
