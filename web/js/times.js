@@ -2,6 +2,7 @@
 
 const zone = "en-GB";
 const clock = new Intl.DateTimeFormat(zone, { hour: "2-digit", minute: "2-digit" });
+const second = new Intl.DateTimeFormat(zone, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat(zone, { day: "numeric", month: "short" });
 const date = new Intl.DateTimeFormat(zone, { day: "numeric", month: "long", year: "numeric" });
 const weekday = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "short" });
@@ -11,6 +12,7 @@ const plain = (words) => words.replace(",", "");
 
 const STYLES = {
   clock: (at) => clock.format(at),
+  second: (at) => second.format(at),
   near: (at) => (at.toDateString() === new Date().toDateString() ? clock.format(at) : day.format(at)),
   date: (at) => date.format(at),
   short: (at) => `${plain(short.format(at))}, ${clock.format(at)}`,

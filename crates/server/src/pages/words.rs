@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
 const CLOCK: &[FormatItem<'static>] = format_description!("[hour]:[minute] UTC");
+const SECOND: &[FormatItem<'static>] = format_description!("[hour]:[minute]:[second] UTC");
 const SHORT: &[FormatItem<'static>] = format_description!("[day padding:none] [month repr:short]");
 const DATE: &[FormatItem<'static>] =
     format_description!("[day padding:none] [month repr:long] [year]");
@@ -23,6 +24,8 @@ const STAMP: &[FormatItem<'static>] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum As {
     Clock,
+    /// The clock to the second: what happened in a night is told apart by it.
+    Second,
     /// The clock today, else the day.
     Near,
     Date,
@@ -34,6 +37,7 @@ impl As {
     const fn word(self) -> &'static str {
         match self {
             Self::Clock => "clock",
+            Self::Second => "second",
             Self::Near => "near",
             Self::Date => "date",
             Self::Weekday => "weekday",
@@ -46,6 +50,7 @@ pub(super) fn moment(at: UnixMillis, style: As, now: UnixMillis) -> Markup {
     let date = utc(at);
     let text = match style {
         As::Clock => format(date, CLOCK),
+        As::Second => format(date, SECOND),
         As::Near if date.date() == utc(now).date() => format(date, CLOCK),
         As::Near => format(date, SHORT),
         As::Date => format(date, DATE),

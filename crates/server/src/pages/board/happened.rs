@@ -32,7 +32,7 @@ pub(super) fn log(now: &Now) -> Markup {
         @if rows.is_empty() { p class="soft" { "Nothing yet." } }
         ol class="log" { @for (event, newest) in rows {
             @let (at, words) = told(event);
-            li { (moment(at, As::Clock, now.at)) span { (words)
+            li { (moment(at, As::Second, now.at)) span { (words)
                 @if let NodeEvent::Action(done) = event { @if newest && !done.undo.is_empty() { " " (undo(done)) } }
             } }
         } }

@@ -15,7 +15,7 @@ use crate::glance::Glance;
 use crate::numbers::{self, Value};
 use crate::pages::parts::means;
 use crate::pages::words::{As, moment, number};
-use crate::rehearsal::Told;
+use crate::rehearsal::{Kept, Told};
 use crate::usher::{NodeEvent, Standing};
 
 /// Spaces whose numbers are shown: the fullest.
@@ -44,6 +44,8 @@ pub(super) struct Now {
     pub(super) step: Step,
     pub(super) events: Vec<NodeEvent>,
     pub(super) rehearsals: Vec<Told>,
+    /// Those that are over, of earlier runs too; oldest first.
+    pub(super) kept: Vec<Kept>,
 }
 
 impl Now {
@@ -80,6 +82,25 @@ impl Now {
             step: app.entrance.step(),
             events: app.entrance.events(),
             rehearsals: app.directory.rehearsals.told(app.clock.wall()),
+            kept: app.directory.rehearsals.kept(),
+        }
+    }
+
+    /// Of a node on which nothing is and nothing was.
+    #[cfg(test)]
+    pub(super) fn empty(at: UnixMillis) -> Self {
+        Self {
+            at,
+            spaces: Vec::new(),
+            numbers: Vec::new(),
+            alarms: Arc::default(),
+            webhook: None,
+            samples: Vec::new(),
+            standing: None,
+            step: Step::Ground,
+            events: Vec::new(),
+            rehearsals: Vec::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -164,7 +185,7 @@ fn ladder(now: &Now) -> Markup {
             @for (step, name, small) in stations {
                 @let here = step == now.step && !full;
                 li class={ @if step < now.step || full { "done" } @else if here { "now" } } aria-current=[here.then_some("step")] { b { (name) } small {
-                    @if step > now.step { (small) } @else if let Some(at) = since(step) { "since " (moment(at, As::Clock, now.at)) } @else { (small) }
+                    @if step > now.step { (small) } @else if let Some(at) = since(step) { "since " (moment(at, As::Second, now.at)) } @else { (small) }
                 } }
             }
             li class={ @if full { "now" } } aria-current=[full.then_some("step")] { b { "Full" } small { @if full { "nobody comes in" } @else { "not reached" } } }
@@ -215,7 +236,7 @@ fn alarms(now: &Now) -> Markup {
         @if !now.alarms.is_empty() {
             ul class="plain" {
                 @for alarm in now.alarms.iter() {
-                    li data-alarm=(alarm.alarm.name()) { span class="grow" { b { (alarm.what) } " " (alarm.alarm.todo()) } span class="soft" { "since " (moment(alarm.since, As::Clock, now.at)) } }
+                    li data-alarm=(alarm.alarm.name()) { span class="grow" { b { (alarm.what) } " " (alarm.alarm.todo()) } span class="soft" { "since " (moment(alarm.since, As::Second, now.at)) } }
                 }
             }
         }

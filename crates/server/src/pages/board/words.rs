@@ -85,7 +85,7 @@ pub(super) fn sentence(now: &Now) -> Sentence {
 mod tests {
     use std::sync::Arc;
 
-    use hustings_control::gate::{Mode, Step};
+    use hustings_control::gate::Mode;
     use hustings_control::ids::{SpaceId, UnixMillis};
     use hustings_control::spaces::{Actor, Event, Recorded, Space};
 
@@ -133,19 +133,13 @@ mod tests {
             what: format!("{}.", kind.name()),
         };
         Now {
-            at: UnixMillis(1_000),
             spaces,
-            numbers: Vec::new(),
             alarms: Arc::new(kinds.iter().map(alarm).collect()),
-            webhook: None,
             samples: vec![Sample {
                 harmed,
                 ..Sample::default()
             }],
-            standing: None,
-            step: Step::Ground,
-            events: Vec::new(),
-            rehearsals: Vec::new(),
+            ..Now::empty(UnixMillis(1_000))
         }
     }
 
