@@ -218,10 +218,10 @@ export class Door extends EventTarget {
     const said = await this.#post(body);
     if (said?.verdict === "turn_away") this.#drop(shown);
     if (said?.verdict === "wait" && shown && shown === this.#solved?.puzzle) {
-      // The lane of those who computed is full now: the place goes on waiting beside it, and the lane is tried more and more seldom.
-      this.#solved = said.cause === "no_seat" ? { ...this.#solved, tried: (this.#solved.tried ?? 0) + 1 } : null;
-      const poll_ms = Math.min(60000, 5000 * 2 ** (this.#solved?.tried ?? 0)) * (1 + Math.random() * 0.2);
-      return this.#place && this.line ? { ...said, ...this.line, verdict: "wait", place: null, poll_ms } : said;
+      // The lane of those who computed is full now: the place goes on waiting beside it. When to try again is the server's to say: it
+      // remembers for some seconds only that somebody of this lane wants a seat.
+      this.#solved = said.cause === "no_seat" ? { ...this.#solved, tried: true } : null;
+      return this.#place && this.line ? { ...said, ...this.line, verdict: "wait", place: null, poll_ms: said.poll_ms } : said;
     }
     return said;
   }

@@ -356,6 +356,35 @@ fn in_a_storm_computing_is_a_way_in_and_a_solution_is_spent_once() {
     );
 }
 
+#[test]
+fn who_has_computed_finds_the_seat_that_a_line_of_nobody_leaves() {
+    for free in [1, 2] {
+        let mut night = Night::new(30);
+        let mut inside = night.storm(0);
+        for from in 1..=40 {
+            waiting(night.knock(from, Ask::Right, Shows::Nothing));
+        }
+        let Verdict::Prove(puzzle) = night.knock(99, Ask::Puzzle, Shows::Nothing) else {
+            panic!("no puzzle");
+        };
+        let solution = solve(puzzle.token.as_bytes(), puzzle.tries, 0, 300).unwrap();
+        let shows = Shows::Token(solution.as_bytes());
+        let mut told = waiting(night.knock(99, Ask::Right, shows));
+        inside.truncate(inside.len() - free);
+        let mut waited = 0;
+        let entry = loop {
+            waited += told.poll_ms;
+            night.pass(u64::from(told.poll_ms));
+            match night.knock(99, Ask::Right, shows) {
+                Verdict::Enter(entry) => break entry,
+                other => told = waiting(other),
+            }
+            assert!(waited < 20_000, "{free} free: no seat in {waited} ms");
+        };
+        assert_eq!(entry.pass.lane(), Lane::Effort);
+    }
+}
+
 fn solution_bytes(solution: &hustings_control::gate::puzzle::Solution) -> &[u8; 128] {
     solution.as_bytes().try_into().unwrap()
 }
