@@ -144,6 +144,7 @@ fn explain(seen: &Seen<'_>, case: Case, named: &[Class], harm: &Harm) -> Explana
         strength: Strength::of(points),
         points,
         rehearsed,
+        lasted_s: case.lasted_s,
         supporting,
         against,
     }

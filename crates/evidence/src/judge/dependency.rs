@@ -46,7 +46,9 @@ fn database(seen: &Seen<'_>, case: &mut Case) {
         format!("The database did not answer from {} {until}.", clock(from)),
     );
     case.kind(Kind::Database);
-    case.spans(from, back.unwrap_or(course.to()));
+    let until = back.unwrap_or(course.to());
+    case.spans(from, until);
+    case.lasted(until.saturating_sub(from));
 }
 
 fn calls(seen: &Seen<'_>, case: &mut Case) {
@@ -79,6 +81,7 @@ fn calls(seen: &Seen<'_>, case: &mut Case) {
         }
         case.kind(KINDS[at]);
         case.spans(first, last);
+        case.lasted(last - first + 1);
     }
 }
 

@@ -223,6 +223,9 @@ pub struct Explanation {
     /// It was a rehearsal's doing: while it lasted, most knocks showed a permit.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub rehearsed: bool,
+    /// Seconds of the longest failure, where something failed and its end is seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lasted_s: Option<u64>,
     pub supporting: Vec<Evidence>,
     pub against: Vec<Evidence>,
 }
@@ -274,6 +277,11 @@ pub struct Harm {
 impl Harm {
     pub fn is_any(&self) -> bool {
         self.from.is_some()
+    }
+
+    /// Not even one was told to wait or ended by the node.
+    pub fn is_none(&self) -> bool {
+        !self.is_any() && self.told_to_wait == 0 && self.fell_out == 0
     }
 }
 

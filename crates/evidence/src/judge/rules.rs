@@ -43,10 +43,10 @@ rules! {
     FEW_NETWORKS = "from-few-networks", Attack, 1, "one network had `TOP_NETWORK` and more of the knocks";
     NOBODY_HOSTILE = "nothing-hostile", Attack, -2, "next to no forged, replayed or bare knocks, and no silent connections beyond the usual";
 
-    FELL = "fell-out-together", ReconnectStorm, 3, "`FELL_SHARE` of those inside, and `FELL_LEAST` at least, were gone within ten seconds, those left out who had come less than ten seconds ago or heard the end; without this there is no storm";
+    FELL = "fell-out-together", ReconnectStorm, 3, "`FELL_SHARE` of those inside, and `FELL_LEAST` at least, were gone within ten seconds, those left out who had come less than ten seconds ago or heard the end; not counted when nothing is on record and they left for good; without this there is no storm";
     BACK = "came-again", ReconnectStorm, 3, "within `BACK_WITHIN`, `BACK_SHARE` of them came again";
     CAUSE_KNOWN = "a-cause-is-on-record", ReconnectStorm, 1, "a restart, a shard's or stage's failure, or lost listeners are on record at that time";
-    LEFT = "left-for-good", ReconnectStorm, -4, "less than `GONE_SHARE` of them came again";
+    LEFT = "left-for-good", ReconnectStorm, -4, "less than `GONE_SHARE` of them came again: they left together, as at an end";
     NOBODY_FELL = "nobody-fell-out", ReconnectStorm, -2, "at no time were many gone at once";
 
     CHANGED = "changed-before-the-harm", OwnMistake, 2, "a change of ours came before the harm, by `CHANGE_BEFORE` at most";
@@ -75,6 +75,8 @@ pub(super) struct Case {
     pub(super) evidence: Vec<Evidence>,
     /// First and last second of what it is about, where it has a time.
     pub(super) span: Option<(u64, u64)>,
+    /// Seconds of the longest of what failed, where that is seen.
+    pub(super) lasted_s: Option<u64>,
 }
 
 impl Case {
@@ -84,6 +86,7 @@ impl Case {
             kinds: Vec::new(),
             evidence: Vec::new(),
             span: None,
+            lasted_s: None,
         }
     }
 
@@ -105,6 +108,10 @@ impl Case {
     pub(super) fn spans(&mut self, from: u64, to: u64) {
         let (a, b) = self.span.unwrap_or((from, to));
         self.span = Some((a.min(from), b.max(to)));
+    }
+
+    pub(super) fn lasted(&mut self, seconds: u64) {
+        self.lasted_s = self.lasted_s.max(Some(seconds.max(1)));
     }
 
     pub(super) fn has(&self, rule: Rule) -> bool {

@@ -25,22 +25,47 @@ fn verdict(finding: &Finding) -> String {
     match (finding.outcome, finding.named.first()) {
         (Outcome::Quiet, _) => "Nothing went wrong.".to_owned(),
         (Outcome::Undetermined, _) | (_, None) => "We cannot say.".to_owned(),
-        (Outcome::Found, Some(_)) => {
+        (Outcome::Found, Some(first)) => {
+            // What mattered to people comes before what it was; of an attack its own sentence says so.
+            let harmless = finding.harm.is_none() && *first != Class::Attack;
+            let nobody = harmless.then(|| "Nobody was harmed.".to_owned());
             let said = |(at, class)| sentence(finding, at == 0, class);
-            let words: Vec<&str> = finding
-                .named
-                .iter()
-                .copied()
-                .enumerate()
-                .map(said)
-                .collect();
+            let named = finding.named.iter().copied().enumerate().map(said);
+            let words: Vec<String> = nobody.into_iter().chain(named).collect();
             words.join(" ")
         }
     }
 }
 
-fn sentence(finding: &Finding, first: bool, class: Class) -> &'static str {
+fn sentence(finding: &Finding, first: bool, class: Class) -> String {
     let each = finding.explanation(class);
+    if let Some(failure) = each.filter(|each| each.class == Class::DependencyFailure)
+        && let Some(seconds) = failure.lasted_s.filter(|_| is_harmless(finding, failure))
+    {
+        return stalled(first, seconds);
+    }
+    words_of(each, first, class).to_owned()
+}
+
+fn is_harmless(finding: &Finding, each: &Explanation) -> bool {
+    !finding.harm.is_any() || each.part == Part::Present
+}
+
+/// Of a dependency that failed for a while, which nobody felt.
+fn stalled(first: bool, seconds: u64) -> String {
+    let failed = if (seconds as f64) < t::STALL_SECONDS {
+        "stalled"
+    } else {
+        "failed"
+    };
+    let as_well = if first { "" } else { " as well" };
+    format!(
+        "Something we depend on {failed} for {}{as_well}.",
+        duration(seconds)
+    )
+}
+
+fn words_of(each: Option<&Explanation>, first: bool, class: Class) -> &'static str {
     let rehearsed = each.is_some_and(|each| each.rehearsed);
     let harmless = class == Class::Attack && each.is_some_and(|each| each.part == Part::Present);
     match (first, harmless, rehearsed) {

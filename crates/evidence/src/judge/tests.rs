@@ -201,6 +201,21 @@ fn those_who_fall_out_and_come_again_are_a_storm_and_those_who_leave_are_not() {
     }
     let finding = judged(&seconds, &[]);
     assert_eq!(finding.outcome, Outcome::Quiet, "{finding:#?}");
+    let of = |finding: &Finding| {
+        let storm = finding.explanation(Class::ReconnectStorm).unwrap();
+        assert!(storm.supporting.is_empty(), "{storm:#?}");
+        assert_eq!((storm.part, storm.against.len()), (Part::RuledOut, 1));
+        storm.against[0].words.clone()
+    };
+    let words = of(&finding);
+    for part in ["280 of 300", "left together", "no failure is on record"] {
+        assert!(words.contains(part), "{words}");
+    }
+    let ended = of(&judged(&seconds, &[happened(152, What::RehearsalEnded)]));
+    assert!(ended.contains("when something planned ended"), "{ended}");
+    // After a failure nobody says that there was none.
+    let silent = of(&judged(&seconds, &[happened(120, What::DeadAir)]));
+    assert!(!silent.contains("as at an end"), "{silent}");
 }
 
 /// Half the seats are gone with a change of ours, and those who come stand in line.
@@ -388,6 +403,41 @@ fn a_lost_host_and_a_lost_database_are_dependencies() {
     assert_eq!(
         finding.explanation(Class::DependencyFailure).unwrap().kinds,
         [Kind::Database]
+    );
+}
+
+#[test]
+fn the_headline_says_first_that_nobody_was_harmed() {
+    let stall = |seconds: &[Second], until| {
+        let gone = happened(50, What::DatabaseGone);
+        judged(seconds, &[gone, happened(until, What::DatabaseBack)])
+    };
+    let calm = evening(300);
+    let finding = stall(&calm, 53);
+    assert_eq!(finding.named, [Class::DependencyFailure]);
+    assert_eq!(
+        finding.headline,
+        "Nobody was harmed. Something we depend on stalled for 3 s."
+    );
+    assert_eq!(
+        stall(&calm, 170).headline,
+        "Nobody was harmed. Something we depend on failed for 2 min."
+    );
+    // Whom the node itself ended was harmed, though no stretch of time is.
+    let mut seconds = calm;
+    seconds[51].too_slow = 1;
+    assert_eq!(
+        stall(&seconds, 53).headline,
+        "Something we depend on stalled for 3 s."
+    );
+    seconds[60].silent_ms = 1;
+    let (mut waited, change) = half_the_seats();
+    assert_eq!(judged(&waited, &change).headline, "It was our own mistake.");
+    waited.truncate(190);
+    crowd(&mut waited, 100);
+    assert_eq!(
+        judged(&waited, &[]).headline,
+        "Nobody was harmed. It was a flash crowd."
     );
 }
 

@@ -62,6 +62,7 @@ thresholds! {
     HANDSHAKES_LEAST = 30.0, "handshakes", "a share of fewer is chance";
     DEPENDENCY_MS = 1000.0, "milliseconds", "a dependency that takes a second has gone, for who waits";
     DEPENDENCY_SECONDS = 5.0, "seconds", "one slow answer is none";
+    STALL_SECONDS = 60.0, "seconds", "a failure that nobody felt is called a stall when it was shorter; the verdict is the same";
     DEAD_AIR_SECONDS = 10.0, "seconds", "the alarm comes after ten";
     NAMED_FROM = 4.0, "points", "a verdict is named from there";
 }
