@@ -248,3 +248,55 @@ fn an_address_that_has_grown_old_is_as_good_as_a_bare_one() {
     assert_eq!(back.pass.lane(), Lane::Resume);
     drop(inside);
 }
+
+#[test]
+fn seats_of_those_who_left_for_good_are_soon_the_lines_and_those_of_the_lost_are_kept() {
+    for coming_back in [false, true] {
+        let mut night = Night::new(60);
+        let mut seated = Vec::new();
+        for mark in 0..24 {
+            let seat = entered(night.knock(mark as u8, Ask::Sound, Shows::Mark(mark)));
+            seated.push((mark, seat));
+            night.pass(1_000);
+        }
+        night.pass(STAYED_MS);
+        let tickets: Vec<_> = (0..24)
+            .map(|mark| night.resume_ticket(mark as u8, Shows::Mark(mark)).unwrap())
+            .collect();
+        let mut inside = night.storm(0);
+        let mut places: Vec<_> = (100..160)
+            .map(|from| {
+                let place = waiting(night.knock(from, Ask::Right, Shows::Nothing)).place;
+                (from, place.unwrap())
+            })
+            .collect();
+        night.pass(2_000);
+        drop(seated);
+        let (mut back, mut new) = (0, 0);
+        for tick in 0..80 {
+            night.pass(100);
+            // They come again over eight seconds, one after the other.
+            if coming_back && tick % 3 == 0 && tick / 3 < 24 {
+                let ticket = &tickets[tick / 3];
+                let entry = entered(night.knock((tick / 3) as u8, Ask::Sound, token(ticket)));
+                inside.push(entry.pass);
+                back += 1;
+            }
+            places.retain(
+                |(from, place)| match night.knock(*from, Ask::Right, token(place)) {
+                    Verdict::Enter(entry) => {
+                        inside.push(entry.pass);
+                        new += 1;
+                        false
+                    }
+                    _ => true,
+                },
+            );
+        }
+        if coming_back {
+            assert_eq!(back, 24, "and {new} of the line");
+        } else {
+            assert!(new >= 22, "{new} of 24 seats filled");
+        }
+    }
+}

@@ -7,9 +7,10 @@ use super::call::Caller;
 use super::door::Door;
 use super::lanes::{Dealer, LANES, Lane};
 use super::limits::{
-    CALM_BURST_MIN, CALM_BURST_PART, GUARANTEE_AHEAD_S, LOSS_KEPT_S, LOSS_MIN, LOSS_PART,
-    LOSS_RETURN_S, LOSS_UNUSUAL, RESTART_KEPT_S, RESUME_READY_FROM, RESUME_READY_MAX,
-    RESUME_READY_PART, RESUME_READY_SMALL, RETURNS_MIN, RETURNS_PART, RETURNS_SHARE, RUSH_MIN,
+    CALM_BURST_MIN, CALM_BURST_PART, GUARANTEE_AHEAD_S, LOSS_BACK_TIMES, LOSS_KEPT_S, LOSS_MIN,
+    LOSS_PART, LOSS_RETURN_S, LOSS_SEEN_S, LOSS_UNUSUAL, RESTART_KEPT_S, RESUME_READY_FROM,
+    RESUME_READY_MAX, RESUME_READY_PART, RESUME_READY_SMALL, RETURNS_MIN, RETURNS_PART,
+    RETURNS_SHARE, RUSH_MIN,
 };
 use super::load::Resource;
 use super::mode::{Keeper, Mode, ModeEvent, ModeOf, by_share};
@@ -57,6 +58,8 @@ pub(super) struct Booked {
     back: u32,
     kept: u32,
     kept_until: u32,
+    /// The second from which only so many seats are kept as by those who have come back are still to be expected.
+    kept_all_until: u32,
     /// Parts of the next return earned by admissions.
     earned: u32,
     /// Of this tick.
@@ -96,6 +99,7 @@ impl Booked {
             back: 0,
             kept: 0,
             kept_until: 0,
+            kept_all_until: 0,
             earned: 0,
             seen: Seen::default(),
         }
@@ -139,6 +143,7 @@ impl Booked {
             door.all_return_until.store(second + LOSS_RETURN_S, Relaxed);
             if second >= self.kept_until {
                 (self.lost, self.back) = (0, 0);
+                self.kept_all_until = second + LOSS_SEEN_S;
             }
             self.lost = self.lost.max(lost);
             self.kept_until = second + LOSS_KEPT_S;
@@ -147,10 +152,14 @@ impl Booked {
         if restored > 0 {
             (self.lost, self.back) = (restored, 0);
             self.kept_until = second + RESTART_KEPT_S;
+            self.kept_all_until = self.kept_until;
         }
         self.back += self.seen.used[Lane::Resume as usize];
-        self.kept = if second < self.kept_until {
-            self.lost.saturating_sub(self.back)
+        let missing = self.lost.saturating_sub(self.back);
+        self.kept = if second < self.kept_all_until {
+            missing
+        } else if second < self.kept_until {
+            missing.min(self.back.saturating_mul(LOSS_BACK_TIMES))
         } else {
             0
         };

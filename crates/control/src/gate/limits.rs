@@ -114,6 +114,10 @@ pub const LOSS_RETURN_S: u32 = 60;
 /// Seconds for which the seats of lost connections go to nobody else: players come again within some seconds, with jitter.
 /// After it the line has what is left.
 pub const LOSS_KEPT_S: u32 = 10;
+/// Seconds after which it is looked at whether they come at all, and the seats kept for each who has: a browser's player comes
+/// again within two seconds. Who left for good leaves the seat to the line so soon.
+pub const LOSS_SEEN_S: u32 = 3;
+pub const LOSS_BACK_TIMES: u32 = 4;
 /// The same after a restart: all lost their connections at once, and players come again the later the longer they found nobody.
 pub const RESTART_KEPT_S: u32 = 30;
 /// In a storm one seat in so many, at least one and at most `RESUME_READY_MAX`, is kept for those who were inside: their players
