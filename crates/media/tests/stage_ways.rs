@@ -213,6 +213,28 @@ fn hold_music_comes_goes_and_returns_softly() {
     );
 }
 
+/// After a restart the hold music is made or read again while its stage is live and empty; that takes long on a busy machine.
+#[test]
+fn hold_music_that_is_on_its_way_is_no_dead_air_and_music_that_never_comes_is() {
+    let dead_air = |music_at_s: Option<usize>| {
+        let mut house = House::new(Vec::new()).live();
+        house.stage.bed(Bed::HoldMusic);
+        for second in 0..35 {
+            if music_at_s == Some(second) {
+                house.stage.hold_music(Arc::from(music::hold_loop()));
+            }
+            house.run(50);
+        }
+        house.alarms
+    };
+    assert!(dead_air(Some(15)).is_empty());
+    let never = dead_air(None);
+    assert!(
+        matches!(never[..], [(_, StageAlarm::DeadAir { silent_ms, .. })] if (20_000..21_000).contains(&silent_ms)),
+        "{never:?}"
+    );
+}
+
 #[test]
 fn dead_air_is_told_once_with_its_reason() {
     let check = |prepare: fn(&mut House), muted: bool, zeros: bool, lost: bool| {

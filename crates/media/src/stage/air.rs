@@ -16,6 +16,15 @@ pub(super) struct Reason {
     pub(super) lost: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Air {
+    /// Not live, or music plays.
+    Unwatched,
+    /// Live, and the music that is meant to play is not there yet: a silence counts, and is not told before it is judged.
+    MusicComes,
+    Watched,
+}
+
 #[derive(Default)]
 pub(super) struct AirWatch {
     silent_since: Option<Now>,
@@ -29,10 +38,10 @@ impl AirWatch {
         self.hushed_until = until;
     }
 
-    /// One tick. `watched`: live and no music playing; `sound`: something was heard.
+    /// One tick. `sound`: something was heard.
     pub(super) fn tick(
         &mut self,
-        watched: bool,
+        air: Air,
         sound: bool,
         reason: Reason,
         now: Now,
@@ -42,13 +51,16 @@ impl AirWatch {
         } else {
             0
         };
-        if !watched || self.sound_ticks >= SOUND_TICKS {
+        if air == Air::Unwatched || self.sound_ticks >= SOUND_TICKS {
             self.silent_since = None;
             return self.over();
         }
         let since = *self.silent_since.get_or_insert(now);
         if now < self.hushed_until {
             return self.over();
+        }
+        if air == Air::MusicComes {
+            return None;
         }
         let silent = now.since(since);
         if self.alarmed || silent < DEAD_AIR_US {
@@ -85,7 +97,7 @@ mod tests {
             let heard = sound
                 .iter()
                 .any(|(from, to)| (from * 1_000..to * 1_000).contains(&ms));
-            match watch.tick(true, heard, Reason::default(), Now::from_millis(ms)) {
+            match watch.tick(Air::Watched, heard, Reason::default(), Now::from_millis(ms)) {
                 Some(StageAlarm::DeadAir { .. }) => alarms.push((ms / 1_000, true)),
                 Some(_) => alarms.push((ms / 1_000, false)),
                 None => {}

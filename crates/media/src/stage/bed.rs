@@ -3,15 +3,22 @@
 use std::sync::Arc;
 
 use super::mix::{Fade, Tick};
+use crate::time::Now;
 
 /// Samples (400 ms). The crossfade between the music and the stage.
 const CROSSFADE_SAMPLES: u32 = 19_200;
+/// Microseconds (20 s) that music which shall play is waited for: after a restart it is made or read again, and a busy machine
+/// takes long for that. Later its silence counts as any other.
+const COMES_WITHIN_US: u64 = 20_000_000;
+
 pub(super) struct Music {
     pcm: Option<Arc<[f32]>>,
     /// Set while the old loop fades out.
     next: Option<Arc<[f32]>>,
     at: usize,
     fade: Fade,
+    /// Since when it shall play and is not there.
+    missed_since: Option<Now>,
 }
 
 impl Default for Music {
@@ -21,6 +28,7 @@ impl Default for Music {
             next: None,
             at: 0,
             fade: Fade::over(CROSSFADE_SAMPLES),
+            missed_since: None,
         }
     }
 }
@@ -28,6 +36,16 @@ impl Default for Music {
 impl Music {
     pub(super) fn set(&mut self, pcm: Arc<[f32]>) {
         self.next = Some(pcm);
+    }
+
+    /// Whether music that is missed is still waited for.
+    pub(super) fn comes(&mut self, missed: bool, now: Now) -> bool {
+        if !missed {
+            self.missed_since = None;
+            return false;
+        }
+        let since = *self.missed_since.get_or_insert(now);
+        now.since(since) < COMES_WITHIN_US
     }
 
     /// Writes a tick of music, or silence; true while any is heard.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::air::{AirWatch, Reason};
+use self::air::{Air, AirWatch, Reason};
 use self::bed::Music;
 use self::level::{decibels, energy};
 use self::mix::{Limiter, Tick, add};
@@ -217,10 +217,14 @@ impl Stage {
         let mut music = [0.0; TICK_SAMPLES];
         let playing = self.music.play(self.wants_music(), &mut music);
         add(&mut program, &music);
-        out.alarms.extend(
-            self.watch
-                .tick(self.on_air && !playing, sound, self.reason(), now),
-        );
+        let comes = self.music.comes(self.wants_music() && !playing, now);
+        let air = match (self.on_air && !playing, comes) {
+            (false, _) => Air::Unwatched,
+            (true, true) => Air::MusicComes,
+            (true, false) => Air::Watched,
+        };
+        out.alarms
+            .extend(self.watch.tick(air, sound, self.reason(), now));
         self.answer(&music, &mut out.minus);
         self.limiter.apply(&mut program);
         let encoded = self.encoder.encode(&program, &mut self.packet);
