@@ -8,6 +8,7 @@ const date = new Intl.DateTimeFormat(zone, { day: "numeric", month: "long", year
 const weekday = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "short" });
 const short = new Intl.DateTimeFormat(zone, { weekday: "short", day: "numeric", month: "short" });
 const long = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "long" });
+const dated = new Intl.DateTimeFormat(zone, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
 const plain = (words) => words.replace(",", "");
 
 const STYLES = {
@@ -17,6 +18,8 @@ const STYLES = {
   date: (at) => date.format(at),
   short: (at) => `${plain(short.format(at))}, ${clock.format(at)}`,
   weekday: (at) => plain(weekday.format(at)),
+  dated: (at) => `${plain(dated.format(at))} at ${clock.format(at)}`,
+  stamped: (at) => `${plain(dated.format(at))} at ${second.format(at)}`,
   when: (at) => `${plain(long.format(at))} at ${clock.format(at)}`,
 };
 

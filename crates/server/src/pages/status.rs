@@ -170,18 +170,13 @@ fn whole(glance: &Glance, node: &NodeNow) -> Page<'static> {
                 @if !space.message.is_empty() { p id="message" { b { "From the operator: " } bdi { (space.message) } } }
             }
             @if runs { (door(glance, node.step)) (numbers(glance)) }
-            p class="small soft" { "As of " (moment(now, As::When, now)) ", " (seconds(now)) " s. "
+            p class="small soft" { "As of " (moment(now, As::Stamped, now)) ". "
                 @if space.is_going() { "This page looks again by itself." } }
             p { a class="btn" href={ "/s/" (space.id) } { "To the space" } }
-            @if let Some(head) = &node.head { @if runs { (chain(head, now)) } }
+            @if let Some(head) = &node.head { @if space.is_going() { (chain(head, now)) } }
         } } },
         ..Page::default()
     }
-}
-
-/// The seconds of the minute: `As::When` ends with the minute.
-fn seconds(now: UnixMillis) -> u64 {
-    now.0 / 1_000 % 60
 }
 
 struct Said {
@@ -234,7 +229,7 @@ fn before(space: &Space, now: UnixMillis) -> (&'static str, &'static str, Markup
         Some(at) if at < now => (
             "Not started yet",
             "Not started yet.",
-            html! { "It was planned for " (moment(at, As::When, now)) ". " (music) },
+            html! { "It was planned for " (moment(at, As::Dated, now)) ". " (music) },
         ),
         at if space.phase == Phase::Open => (
             "Doors open",
@@ -244,7 +239,7 @@ fn before(space: &Space, now: UnixMillis) -> (&'static str, &'static str, Markup
         Some(at) => (
             "Posted",
             "It has not begun.",
-            html! { "It starts " (moment(at, As::When, now)) "." },
+            html! { "It starts " (moment(at, As::Dated, now)) "." },
         ),
         None => (
             "Posted",
@@ -257,7 +252,7 @@ fn before(space: &Space, now: UnixMillis) -> (&'static str, &'static str, Markup
 fn ended(space: &Space, now: UnixMillis) -> Markup {
     let deleted = space.recording.as_ref().is_some_and(|r| r.deleted);
     html! {
-        @if let Some(at) = space.ended_at { "It ended " (moment(at, As::When, now)) ". " }
+        @if let Some(at) = space.ended_at { "It ended " (moment(at, As::Dated, now)) ". " }
         @if parts::replay_of(space).is_some() { "The recording is under the link of the space." }
         @else if deleted { "The host has deleted the recording." }
         @else if space.record && space.live_at.is_some() { "The recording will be under the link of the space." }
@@ -299,7 +294,7 @@ fn door(glance: &Glance, step: Step) -> Markup {
 fn chain(head: &Head, now: UnixMillis) -> Markup {
     html! { details id="chain" { summary class="small" { "For the record" }
         p class="small" { "What happens here is written down each second in a chain that cannot be changed unseen. Whoever keeps this line can check the record later against it." }
-        p class="small" { code id="head" { (head.n) ":" (head.hash) } ", " (moment(head.at, As::When, now)) ", signed with the key " code { (head.key) } "." }
+        p class="small" { code id="head" { (head.n) ":" (head.hash) } ", " (moment(head.at, As::Stamped, now)) ", signed with the key " code { (head.key) } "." }
     } }
 }
 

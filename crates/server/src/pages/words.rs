@@ -16,6 +16,12 @@ const WEEKDAY: &[FormatItem<'static>] =
     format_description!("[weekday] [day padding:none] [month repr:short]");
 const WHEN: &[FormatItem<'static>] =
     format_description!("[weekday] [day padding:none] [month repr:long] at [hour]:[minute] UTC");
+const DATED: &[FormatItem<'static>] = format_description!(
+    "[weekday] [day padding:none] [month repr:long] [year] at [hour]:[minute] UTC"
+);
+const STAMPED: &[FormatItem<'static>] = format_description!(
+    "[weekday] [day padding:none] [month repr:long] [year] at [hour]:[minute]:[second] UTC"
+);
 const TITLE: &[FormatItem<'static>] = format_description!("[weekday] [hour]:[minute] UTC");
 const STAMP: &[FormatItem<'static>] =
     format_description!("[year][month][day]T[hour][minute][second]Z");
@@ -31,6 +37,10 @@ pub(super) enum As {
     Date,
     Weekday,
     When,
+    /// The same with its year: for what is read and kept long after.
+    Dated,
+    /// To the second.
+    Stamped,
 }
 
 impl As {
@@ -42,6 +52,8 @@ impl As {
             Self::Date => "date",
             Self::Weekday => "weekday",
             Self::When => "when",
+            Self::Dated => "dated",
+            Self::Stamped => "stamped",
         }
     }
 }
@@ -56,6 +68,8 @@ pub(super) fn moment(at: UnixMillis, style: As, now: UnixMillis) -> Markup {
         As::Date => format(date, DATE),
         As::Weekday => format(date, WEEKDAY),
         As::When => format(date, WHEN),
+        As::Dated => format(date, DATED),
+        As::Stamped => format(date, STAMPED),
     };
     html! { time datetime=(date.format(&Rfc3339).unwrap_or_default()) data-as=(style.word()) { (text) } }
 }

@@ -157,7 +157,7 @@ pub(super) fn board(app: &App) -> Made {
 
 fn top(now: &Now, sentence: &Sentence) -> Markup {
     html! { div data-part="top" {
-        div class="head sect" { h1 class="verdict" { (sentence.head) } p class="state" { span class="soft" { (moment(now.at, As::When, now.at)) } } }
+        div class="head sect" { h1 class="verdict" { (sentence.head) } p class="state" { span class="soft" { (moment(now.at, As::Stamped, now.at)) } } }
         @if !sentence.more.is_empty() { p id="todo" { (sentence.more) } }
     } }
 }
