@@ -87,6 +87,15 @@ impl Node {
         anyhow::bail!("no right to come back was given")
     }
 
+    /// Whether the door of the space is calm, as everybody may read.
+    pub(crate) fn is_calm(&self) -> anyhow::Result<bool> {
+        let mut answer = String::new();
+        self.ask(&get(&format!("/s/{SPACE}/serving.json")))?
+            .read_to_string(&mut answer)?;
+        let mode = field(&answer, "mode").context("serving.json without a mode")?;
+        Ok(mode == "calm")
+    }
+
     fn ask(&self, request: &[u8]) -> anyhow::Result<TcpStream> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         socket.bind(&SocketAddr::from((THIEF, 0)).into())?;
