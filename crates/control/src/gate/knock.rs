@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::answer::Dice;
+use super::dice::Dice;
 use super::door::Door;
 use super::hall::Hall;
 use super::keys::KeyRing;

@@ -34,6 +34,7 @@
 mod answer;
 mod booked;
 mod call;
+mod dice;
 pub mod door;
 mod enter;
 mod estimate;

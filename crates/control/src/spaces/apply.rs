@@ -3,8 +3,9 @@
 
 use super::command::Actor;
 use super::event::{Event, Recorded};
+use super::phase::Phase;
 use super::role::Role;
-use super::space::{Hand, Invite, Person, Phase, Recording, Seat, Space};
+use super::space::{Hand, Invite, Person, Recording, Seat, Space};
 use crate::ids::{InviteId, PersonId, UnixMillis};
 
 impl Space {

@@ -2,9 +2,10 @@
 
 use super::command::{Actor, Command, DoorSet};
 use super::event::Event;
+use super::phase::Phase;
 use super::refusal::Refusal;
 use super::role::Role;
-use super::space::{Phase, Space};
+use super::space::Space;
 use super::text;
 use crate::ids::UnixMillis;
 use crate::limits::{

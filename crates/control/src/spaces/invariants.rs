@@ -1,7 +1,8 @@
 //! What is true of every space at every moment. Sims check it after each step.
 
+use super::phase::Phase;
 use super::role::Role;
-use super::space::{Person, Phase, Seat, Space};
+use super::space::{Person, Seat, Space};
 use crate::ids::PersonId;
 use crate::limits::{
     DESCRIPTION_CHARS_MAX, HANDS_MAX, INVITES_KEPT_MAX, INVITES_MAX, NAME_CHARS_MAX, PEOPLE_MAX,

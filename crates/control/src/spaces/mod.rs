@@ -8,6 +8,7 @@ pub mod event;
 mod invariants;
 mod invites;
 mod people;
+pub mod phase;
 pub mod refusal;
 pub mod role;
 mod schedule;
@@ -16,6 +17,7 @@ mod text;
 
 pub use command::{Actor, Command, DoorSet};
 pub use event::{Event, Recorded};
+pub use phase::Phase;
 pub use refusal::{Fault, Refusal};
 pub use role::Role;
-pub use space::{Phase, Seat, Space};
+pub use space::{Seat, Space};

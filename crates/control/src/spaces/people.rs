@@ -3,9 +3,10 @@
 use super::command::{Actor, Command};
 use super::decide::{Decision, changes};
 use super::event::Event;
+use super::phase::Phase;
 use super::refusal::Refusal;
 use super::role::Role;
-use super::space::{Person, Phase, Seat, Space};
+use super::space::{Person, Seat, Space};
 use super::text;
 use crate::ids::{PersonId, UnixMillis};
 use crate::limits::{HANDS_MAX, NAME_CHARS_MAX, PEOPLE_MAX, QUESTION_CHARS_MAX, SPEAKERS_MAX};

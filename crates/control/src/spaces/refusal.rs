@@ -1,7 +1,7 @@
 //! Why a command is refused, and whose fault that is. Refusals are values; the shell maps them to problems (RFC 9457).
 
+use super::phase::Phase;
 use super::role::Role;
-use super::space::Phase;
 
 /// Who can mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

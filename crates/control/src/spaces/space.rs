@@ -2,25 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::command::Actor;
 use super::event::{Event, Recorded};
+use super::phase::Phase;
 use super::refusal::Refusal;
 use super::role::Role;
 use super::text;
 use crate::ids::{InviteId, PersonId, SpaceId, UnixMillis};
 use crate::limits::{DESCRIPTION_CHARS_MAX, TITLE_CHARS_MAX};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Phase {
-    Posted,
-    Open,
-    Live,
-    Ended,
-    Cancelled,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seat {
@@ -212,18 +201,6 @@ impl Person {
     /// Whether the person may take a seat on stage.
     pub const fn may_speak(&self) -> bool {
         !self.banned && (self.accepted || !matches!(self.role, Role::Listener))
-    }
-}
-
-impl std::fmt::Display for Phase {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Posted => "posted",
-            Self::Open => "open",
-            Self::Live => "live",
-            Self::Ended => "ended",
-            Self::Cancelled => "cancelled",
-        })
     }
 }
 
