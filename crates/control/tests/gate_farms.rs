@@ -300,3 +300,46 @@ fn seats_of_those_who_left_for_good_are_soon_the_lines_and_those_of_the_lost_are
         }
     }
 }
+
+/// Somebody fills the line with places nobody will use; then people come, and a seat falls free each second.
+#[test]
+fn places_of_nobody_hold_the_line_up_once_for_some_twenty_seconds() {
+    let mut night = Night::new(60);
+    let mut inside = night.storm(0);
+    for _ in 0..70 {
+        waiting(night.knock(200, Ask::Right, Shows::Nothing));
+        night.pass(500);
+    }
+    let mut people = Vec::new();
+    for from in 0..30 {
+        let told = waiting(night.knock(from, Ask::Right, Shows::Nothing));
+        people.push((from, told.place.unwrap(), told.poll_ms.min(6_000)));
+    }
+    let (mut seats, mut idle) = (Vec::new(), 0);
+    for tick in 0..360 {
+        if tick % 10 == 0 {
+            inside.pop();
+        }
+        night.pass(100);
+        people.retain_mut(|(from, place, due)| {
+            *due = due.saturating_sub(100);
+            if *due > 0 {
+                return true;
+            }
+            match night.knock(*from, Ask::Right, token(place)) {
+                Verdict::Enter(entry) => {
+                    seats.push(entry.pass);
+                    false
+                }
+                other => {
+                    *due = waiting(other).poll_ms.min(6_000);
+                    true
+                }
+            }
+        });
+        idle = idle.max(60 - inside.len() - seats.len());
+    }
+    assert!(people.is_empty(), "{} still wait", people.len());
+    // It takes so long to learn that those called do not come; then all are called at once.
+    assert!(idle <= 22, "{idle} seats idle");
+}
