@@ -13,7 +13,7 @@ const plain = (words) => words.replace(",", "");
 
 const STYLES = {
   clock: (at) => clock.format(at),
-  second: (at) => second.format(at),
+  second: (at) => (at.toDateString() === new Date().toDateString() ? "" : `${day.format(at)}, `) + second.format(at),
   near: (at) => (at.toDateString() === new Date().toDateString() ? clock.format(at) : day.format(at)),
   date: (at) => date.format(at),
   short: (at) => `${plain(short.format(at))}, ${clock.format(at)}`,

@@ -163,6 +163,11 @@ fn sentence(minute: &Minute) -> String {
 /// A happening in words: when, what, and from what to what.
 pub fn say(happening: &Happening) -> String {
     let at = clock(happening.at.0 / 1_000);
+    format!("At {at} {}", say_what(happening))
+}
+
+/// The same without its time.
+pub fn say_what(happening: &Happening) -> String {
     let name = plain(happening.name.as_str());
     let (before, after) = (
         plain(happening.before.as_str()),
@@ -225,7 +230,7 @@ pub fn say(happening: &Happening) -> String {
         (false, true) => format!(": no longer {before}"),
         (false, false) => format!(": from {before} to {after}"),
     };
-    format!("At {at} {what}{of}{change}")
+    format!("{what}{of}{change}")
 }
 
 #[cfg(test)]

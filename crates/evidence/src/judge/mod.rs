@@ -27,7 +27,7 @@ pub use finding::{
     Class, Evidence, Explanation, Finding, Fullest, Harm, Kind, Outcome, Part, Strength,
 };
 pub use gathering::{Gathering, seconds};
-pub use minutes::{Minute, minutes, say};
+pub use minutes::{Minute, minutes, say, say_what};
 pub use mistake::Proven;
 pub use rules::{RULES, Rule};
 pub use second::{DEPENDENCIES, RESOURCES, Second};

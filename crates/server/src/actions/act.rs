@@ -15,6 +15,8 @@ use crate::usher::DoorWish;
 type Fields = BTreeMap<String, String>;
 
 const END_REHEARSAL: &str = "end-rehearsal";
+/// In the place of a space: all that are not over. It must be said: a form that lost its space acts on none.
+const ALL_SPACES: &str = "*";
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Act {
@@ -48,7 +50,8 @@ impl Act {
     /// Names the field and what it may be.
     pub fn read(fields: &Fields) -> Answer<Self> {
         let space = || match field(fields, "space") {
-            "" => Ok(None),
+            "" => Err(wrong("space", "name one, or say * for all of them")),
+            ALL_SPACES => Ok(None),
             id => SpaceId::parse(id)
                 .map(Some)
                 .map_err(|e| wrong("space", &e.to_string())),
@@ -107,7 +110,7 @@ impl Act {
     pub fn fields(&self) -> Fields {
         match self {
             Self::Pause { space, on } => {
-                of(if *on { "pause" } else { "resume" }, space.as_ref(), &[])
+                of_some(if *on { "pause" } else { "resume" }, space.as_ref(), &[])
             }
             Self::Drop { space, on } => of(if *on { "drop" } else { "restore" }, Some(space), &[]),
             Self::Limits {
@@ -115,7 +118,9 @@ impl Act {
                 limit,
                 guaranteed,
             } => limits(space, *limit, *guaranteed),
-            Self::Tell { space, message } => of("tell", space.as_ref(), &[("message", message)]),
+            Self::Tell { space, message } => {
+                of_some("tell", space.as_ref(), &[("message", message)])
+            }
             Self::Music { space, on } => {
                 of(if *on { "music" } else { "music-off" }, Some(space), &[])
             }
@@ -129,6 +134,14 @@ impl Act {
     /// Whether something undoes it.
     pub fn is_undoable(&self) -> bool {
         !matches!(self, Self::EndRehearsal { .. })
+    }
+
+    /// Whether it is done to every space that is not over.
+    pub fn is_of_all(&self) -> bool {
+        matches!(
+            self,
+            Self::Pause { space: None, .. } | Self::Tell { space: None, .. }
+        )
     }
 
     pub fn space(&self) -> Option<&SpaceId> {
@@ -203,6 +216,15 @@ fn of(does: &str, space: Option<&SpaceId>, more: &[(&str, &str)]) -> Fields {
     for (name, value) in more {
         fields.insert((*name).to_owned(), (*value).to_owned());
     }
+    fields
+}
+
+/// Of one space, or of all.
+fn of_some(does: &str, space: Option<&SpaceId>, more: &[(&str, &str)]) -> Fields {
+    let mut fields = of(does, space, more);
+    fields
+        .entry("space".to_owned())
+        .or_insert_with(|| ALL_SPACES.to_owned());
     fields
 }
 

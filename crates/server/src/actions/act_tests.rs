@@ -12,7 +12,7 @@ fn fields(pairs: &[(&str, &str)]) -> Fields {
 #[test]
 fn what_was_read_is_asked_again_with_the_same_fields() {
     for all in [
-        vec![("does", "pause")],
+        vec![("does", "pause"), ("space", "*")],
         vec![("does", "resume"), ("space", "town-hall")],
         vec![("does", "drop"), ("space", "town-hall")],
         vec![
@@ -21,7 +21,11 @@ fn what_was_read_is_asked_again_with_the_same_fields() {
             ("limit", "500"),
             ("share", "12.5"),
         ],
-        vec![("does", "tell"), ("message", "Ten minutes <late>")],
+        vec![
+            ("does", "tell"),
+            ("space", "*"),
+            ("message", "Ten minutes <late>"),
+        ],
         vec![("does", "music-off"), ("space", "town-hall")],
         vec![("does", "cadence"), ("min_ms", "100"), ("max_ms", "400")],
         vec![("does", "end-rehearsal"), ("rehearsal", "00000000000000af")],
@@ -38,6 +42,9 @@ fn nonsense_is_refused_with_its_field() {
     for (all, named) in [
         (vec![("does", "explode")], "does"),
         (vec![("does", "drop")], "space"),
+        (vec![("does", "drop"), ("space", "*")], "space"),
+        (vec![("does", "pause")], "space"),
+        (vec![("does", "tell"), ("message", "Late")], "space"),
         (vec![("does", "drop"), ("space", "../x")], "space"),
         (
             vec![("does", "limits"), ("space", "abc"), ("limit", "0")],
@@ -47,7 +54,10 @@ fn nonsense_is_refused_with_its_field() {
             vec![("does", "limits"), ("space", "abc"), ("share", "NaN")],
             "share",
         ),
-        (vec![("does", "tell"), ("message", &long)], "message"),
+        (
+            vec![("does", "tell"), ("space", "abc"), ("message", &long)],
+            "message",
+        ),
         (vec![("does", "cadence"), ("min_ms", "5")], "min_ms"),
         (
             vec![("does", "end-rehearsal"), ("rehearsal", "x")],

@@ -5,21 +5,17 @@ use super::Act;
 impl Act {
     /// What is asked before it is done: the question, what comes of it, and the word on the button. `title` is the space's.
     pub fn question(&self, title: &str) -> (String, String, &'static str) {
-        let whose = if title.is_empty() {
-            "all spaces".to_owned()
-        } else {
-            format!("“{title}”")
-        };
+        let (whose, door) = self.whose(title);
         match self {
             Self::Pause { on: true, .. } => (
-                format!("Pause the door of {whose}?"),
+                format!("Pause {door} of {whose}?"),
                 "Newcomers wait in line and keep their places. Who is inside hears on, and comes back after a lost connection.".into(),
-                "Pause the door",
+                if self.is_of_all() { "Pause the doors" } else { "Pause the door" },
             ),
             Self::Pause { on: false, .. } => (
-                format!("Open the door of {whose} again?"),
+                format!("Open {door} of {whose} again?"),
                 "Those who wait come in as seats allow.".into(),
-                "Open the door",
+                if self.is_of_all() { "Open the doors" } else { "Open the door" },
             ),
             Self::Drop { on: true, .. } => (
                 format!("Drop the public door of {whose}?"),
@@ -71,6 +67,21 @@ impl Act {
                 "End the rehearsal",
             ),
         }
+    }
+
+    /// Whose door it is, and one door or several.
+    fn whose(&self, title: &str) -> (String, &'static str) {
+        let whose = if title.is_empty() {
+            "all spaces".to_owned()
+        } else {
+            format!("“{title}”")
+        };
+        let door = if self.is_of_all() {
+            "the doors"
+        } else {
+            "the door"
+        };
+        (whose, door)
     }
 }
 

@@ -146,7 +146,7 @@ impl Keys {
         expires_at: Option<UnixMillis>,
         now: UnixMillis,
     ) -> anyhow::Result<String> {
-        let exp = expires_at.map_or(now.0 / 1_000 + INVITE_TTL_S, |at| at.0 / 1_000);
+        let exp = invite_ends_s(expires_at, now);
         self.mint("", role.into(), Some(space.clone()), Some(invite), exp, now)
     }
 
@@ -254,4 +254,9 @@ fn decode<T: serde::de::DeserializeOwned>(
             | ErrorKind::InvalidIssuer => AuthError::Forged,
             _ => AuthError::Malformed,
         })
+}
+
+/// Unix seconds until which a link that is made now is good.
+pub(super) fn invite_ends_s(expires_at: Option<UnixMillis>, now: UnixMillis) -> u64 {
+    expires_at.map_or(now.0 / 1_000 + INVITE_TTL_S, |at| at.0 / 1_000)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::App;
-use super::auth::{AuthError, TokenRole, draw, parse_hex};
+use super::auth::{AuthError, TokenRole, draw, invite_ends_s, parse_hex};
 use super::door::In;
 use super::problem::{Answer, Problem};
 use super::rights::may_speak;
@@ -40,6 +40,8 @@ pub(super) struct InviteLink {
     /// Bearer token; the link carries the same in its fragment.
     token: String,
     link: String,
+    /// Unix milliseconds until which this link is good; revoking the invitation ends it sooner.
+    good_until: u64,
 }
 
 /// Invitations of a space
@@ -142,6 +144,7 @@ fn linked(at: &InSpace, id: InviteId) -> Answer<InviteLink> {
         invite: InviteView::of(id, invite),
         token,
         link,
+        good_until: invite_ends_s(invite.expires_at, at.app.clock.wall()) * 1_000,
     })
 }
 

@@ -3,10 +3,15 @@
 use hyper::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use time::format_description::FormatItem;
 use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
 
 use super::NodeArgs;
 use super::client::call;
+
+const UNTIL: &[FormatItem<'static>] =
+    format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
 
 /// Make, list and run spaces of a running node.
 #[derive(Clone, Debug, clap::Subcommand)]
@@ -70,7 +75,7 @@ pub enum SpaceCommand {
         #[command(flatten)]
         node: NodeArgs,
     },
-    /// Invite somebody; prints the link.
+    /// Invite somebody; prints the link alone on a line, and beside it, on stderr, whom it is for and until when.
     Invite {
         id: String,
         /// host, co-host, speaker or listener.
@@ -100,18 +105,25 @@ impl SpaceCommand {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        print!("{}", runtime.block_on(self.output())?);
+        let (words, beside) = runtime.block_on(self.output())?;
+        print!("{words}");
+        eprint!("{beside}");
         Ok(())
     }
 
-    async fn output(self) -> anyhow::Result<String> {
+    /// What scripts may take, and what only people read.
+    async fn output(self) -> anyhow::Result<(String, String)> {
+        let invites = match &self {
+            Self::Invite { id, .. } => Some(id.clone()),
+            _ => None,
+        };
         let (node, method, path, body, words) = self.request();
         let answer = call(&node, method, &path, body).await?;
-        Ok(if node.json {
-            format!("{answer}\n")
-        } else {
-            words(&answer)
-        })
+        if node.json {
+            return Ok((format!("{answer}\n"), String::new()));
+        }
+        let beside = invites.map_or_else(String::new, |space| whose_link(&answer, &space));
+        Ok((words(&answer), beside))
     }
 
     fn request(self) -> Asked {
@@ -213,6 +225,28 @@ fn link(invite: &Value) -> String {
     format!("{}\n", word(invite, "link"))
 }
 
+/// Whom an invitation's link is for, what it lets them do, and until when.
+fn whose_link(invite: &Value, space: &str) -> String {
+    let name = match word(invite, "name") {
+        "" => "one person",
+        name => name,
+    };
+    let may = match word(invite, "role") {
+        "host" => "to run the space and to speak, as host",
+        "co-host" => "to run the space and to speak, as co-host",
+        "listener" => "to listen and to ask to speak",
+        _ => "to speak, as speaker",
+    };
+    let until = invite.get("good_until").and_then(Value::as_i64);
+    let until = until
+        .and_then(|ms| OffsetDateTime::from_unix_timestamp(ms / 1_000).ok())
+        .and_then(|at| at.format(UNTIL).ok())
+        .map_or_else(String::new, |at| format!(" It is good until {at}."));
+    format!(
+        "This link is for {name}, {may} in {space}.{until} Whoever has it comes in by it: send it to nobody else.\n"
+    )
+}
+
 fn log(answer: &Value) -> String {
     let events = answer.get("events").and_then(Value::as_array);
     events
@@ -245,6 +279,21 @@ fn parse_time(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_invitation_says_whose_it_is_and_until_when_beside_its_link() {
+        let invite = json!({ "link": "https://x/studio/evening#token=a", "role": "speaker", "name": "Grace", "good_until": 1_794_484_800_000_u64 });
+        assert_eq!(link(&invite), "https://x/studio/evening#token=a\n");
+        let words = whose_link(&invite, "evening");
+        assert!(
+            words.starts_with(
+                "This link is for Grace, to speak, as speaker in evening. It is good until 12 November 2026, 12:00 UTC."
+            ),
+            "{words}"
+        );
+        let unnamed = whose_link(&json!({ "role": "host" }), "evening");
+        assert!(unnamed.contains("for one person, to run"), "{unnamed}");
+    }
 
     #[test]
     fn times_and_ids_stand_as_the_api_wants_them() {

@@ -30,7 +30,7 @@ const STAMP: &[FormatItem<'static>] =
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum As {
     Clock,
-    /// The clock to the second: what happened in a night is told apart by it.
+    /// The clock to the second, with its day when that is not today: what happened in a night is told apart by it.
     Second,
     /// The clock today, else the day.
     Near,
@@ -62,7 +62,8 @@ pub(super) fn moment(at: UnixMillis, style: As, now: UnixMillis) -> Markup {
     let date = utc(at);
     let text = match style {
         As::Clock => format(date, CLOCK),
-        As::Second => format(date, SECOND),
+        As::Second if date.date() == utc(now).date() => format(date, SECOND),
+        As::Second => format!("{}, {}", format(date, SHORT), format(date, SECOND)),
         As::Near if date.date() == utc(now).date() => format(date, CLOCK),
         As::Near => format(date, SHORT),
         As::Date => format(date, DATE),
@@ -167,6 +168,9 @@ mod tests {
             far.contains("12 Nov") && !far.contains("12:00 UTC"),
             "{far}"
         );
+        let day = |now| moment(noon, As::Second, UnixMillis(now)).into_string();
+        assert!(day(noon.0 + 1).contains(">12:00:00 UTC<"));
+        assert!(day(noon.0 + 86_400_000).contains(">12 Nov, 12:00:00 UTC<"));
         assert_eq!(stamp(noon), "20261112T120000Z");
         assert!(
             moment(UnixMillis(u64::MAX), As::When, noon)

@@ -1,5 +1,7 @@
 //! The lines about the event itself: certificate, clock, hold music, hosts, rehearsal.
 
+use hustings_evidence::judge::words::number;
+
 use super::lines::{Certificate, Clock, Seen, line};
 use super::{Line, Verdict, Wanted};
 
@@ -143,7 +145,10 @@ pub(super) fn hosts(seen: &Seen) -> Vec<Line> {
             "hosts-invited",
             of(hosts.invited),
             (
-                format!("{} invitations as host, good until the end", hosts.invited),
+                match hosts.invited {
+                    1 => "one invitation as host, good until the end".to_owned(),
+                    many => format!("{many} invitations as host, good until the end"),
+                },
                 "at least one",
             ),
             "Make a host's link, or one that ends later.",
@@ -152,10 +157,11 @@ pub(super) fn hosts(seen: &Seen) -> Vec<Line> {
             "hosts-checked",
             of(hosts.checked),
             (
-                format!(
-                    "{} hosts had a microphone connected in this space",
-                    hosts.checked
-                ),
+                match hosts.checked {
+                    0 => "no host has had a microphone connected in this space".to_owned(),
+                    1 => "one host had a microphone connected in this space".to_owned(),
+                    many => format!("{many} hosts had a microphone connected in this space"),
+                },
                 "at least one",
             ),
             "Let the host open the link and do the sound check.",
@@ -166,7 +172,7 @@ pub(super) fn hosts(seen: &Seen) -> Vec<Line> {
 pub(super) fn rehearsal(seen: &Seen, wanted: &Wanted) -> Line {
     let needed = format!(
         "one of the last 7 days that passed with {} people",
-        wanted.expect
+        number(wanted.expect.into())
     );
     let of = |verdict, words: String| {
         line(
@@ -185,10 +191,14 @@ pub(super) fn rehearsal(seen: &Seen, wanted: &Wanted) -> Line {
         return of(verdict, "no rehearsal on record".into());
     };
     let age = seen.now.0.saturating_sub(last.at.0);
+    let ago = match age / (24 * 3_600_000) {
+        0 => "one of the last 24 hours".to_owned(),
+        1 => "one of a day ago".to_owned(),
+        days => format!("one of {days} days ago"),
+    };
     let words = format!(
-        "one of {} days ago with {} people, which {}",
-        age / (24 * 3_600_000),
-        last.crowd,
+        "{ago} with {} people, which {}",
+        number(last.crowd.into()),
         if last.passed { "passed" } else { "failed" }
     );
     let good = last.passed && last.crowd >= wanted.expect && age <= REHEARSAL_MS_MAX;

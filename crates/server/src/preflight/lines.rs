@@ -1,6 +1,7 @@
 //! The lines, as a pure function of what was seen. Each limit is named.
 
 use hustings_control::ids::UnixMillis;
+use hustings_evidence::judge::words::number;
 
 use super::event::{certificate, clock, hosts, music, rehearsal};
 use super::{Line, Verdict, Wanted};
@@ -133,17 +134,23 @@ pub(super) fn line(
     }
 }
 
-/// A quantity of which so much is needed; none: it could not be seen.
-fn enough(name: &'static str, (have, need): (Option<u64>, u64), unit: &str, todo: &str) -> Line {
+/// A quantity of which so much is needed; none: it could not be seen. `whereof`: its unit, and what it is needed for.
+fn enough(
+    name: &'static str,
+    (have, need): (Option<u64>, u64),
+    (unit, whereof): (&str, &str),
+    todo: &str,
+) -> Line {
     let verdict = match have {
         None => Verdict::Unknown,
         Some(have) if have >= need => Verdict::Go,
         Some(_) => Verdict::NoGo,
     };
     let seen = have.map_or("not told by the system".to_owned(), |have| {
-        format!("{have} {unit}")
+        format!("{} {unit}", number(have))
     });
-    line(name, verdict, (seen, format!("{need} {unit}")), todo)
+    let needed = format!("{}{whereof}", number(need));
+    line(name, verdict, (seen, needed), todo)
 }
 
 fn files(seen: &Seen, crowd: u64) -> Line {
@@ -151,7 +158,7 @@ fn files(seen: &Seen, crowd: u64) -> Line {
     enough(
         "files",
         (Some(seen.files), need),
-        "open files for the crowd",
+        ("open files", " for the crowd"),
         "Raise LimitNOFILE= of the service, and start it again.",
     )
 }
@@ -160,7 +167,7 @@ fn seats(seen: &Seen, crowd: u64) -> Line {
     enough(
         "seats",
         (seen.seats.map(u64::from), crowd),
-        "seats",
+        ("seats", ""),
         "Others wait in line. See on the board what is short; raise --seats where that is it.",
     )
 }
@@ -180,7 +187,7 @@ fn connections(seen: &Seen, crowd: u64) -> Line {
         some => enough(
             "ports",
             (some, crowd * 2),
-            "rows for tracked connections",
+            ("rows for tracked connections", ""),
             "Raise net.netfilter.nf_conntrack_max, or do not track the public port.",
         ),
     }
@@ -193,7 +200,7 @@ fn memory(seen: &Seen, crowd: u64) -> Line {
             seen.memory.map(|bytes| bytes >> 20),
             (crowd * BYTES_EACH) >> 20,
         ),
-        "MiB free",
+        ("MiB free", " MiB"),
         "Give the machine or its group more memory, or expect fewer.",
     )
 }
@@ -202,7 +209,7 @@ fn buffers(seen: &Seen, crowd: u64) -> Line {
     enough(
         "socket-buffers",
         (seen.tcp_pages, crowd * TCP_PAGES_EACH),
-        "pages for TCP",
+        ("pages for TCP", " pages"),
         "Raise net.ipv4.tcp_mem (its second number).",
     )
 }
@@ -211,7 +218,7 @@ fn media_buffer(seen: &Seen) -> Line {
     enough(
         "media-buffer",
         (seen.udp_bytes, UDP_BYTES_MIN),
-        "bytes for a UDP socket",
+        ("bytes for a UDP socket", " bytes"),
         "Raise net.core.rmem_max.",
     )
 }
@@ -220,7 +227,7 @@ fn backlog(seen: &Seen) -> Line {
     enough(
         "backlog",
         (seen.backlog, BACKLOG_MIN),
-        "connections before they are accepted",
+        ("connections before they are accepted", ""),
         "Raise net.core.somaxconn.",
     )
 }
@@ -236,7 +243,7 @@ fn disk(seen: &Seen) -> Line {
     enough(
         "disk",
         (seen.disk.map(|bytes| bytes >> 20), need >> 20),
-        "MiB free for recordings and records",
+        ("MiB free for recordings and records", " MiB"),
         "Make room under the data folder.",
     )
 }
@@ -312,7 +319,7 @@ fn webhook(seen: &Seen) -> Line {
 
 fn uplink(seen: &Seen, crowd: u64) -> Line {
     let need = crowd * BITS_EACH;
-    let needed = format!("{} Mbit/s", need.div_ceil(1_000_000));
+    let needed = format!("{} Mbit/s", number(need.div_ceil(1_000_000)));
     match seen.uplink {
         None => line(
             "uplink",
@@ -327,7 +334,7 @@ fn uplink(seen: &Seen, crowd: u64) -> Line {
             } else {
                 Verdict::NoGo
             },
-            (format!("{} Mbit/s", have / 1_000_000), needed),
+            (format!("{} Mbit/s", number(have / 1_000_000)), needed),
             "Get a wider uplink, put a CDN in front, or expect fewer.",
         ),
     }

@@ -81,6 +81,23 @@ fn when_all_is_there_it_is_go() {
 }
 
 #[test]
+fn what_is_needed_does_not_say_its_unit_twice() {
+    let lines = judge(&good(), &wanted(false));
+    for (name, words) in [
+        ("files", "1,125 open files (needed: 1,125 for the crowd)"),
+        ("seats", "1,000 seats (needed: 1,000)"),
+        ("memory", "23 MiB free (needed: 23 MiB)"),
+        (
+            "media-buffer",
+            "212,992 bytes for a UDP socket (needed: 212,992 bytes)",
+        ),
+    ] {
+        let line = lines.iter().find(|line| line.name == name).unwrap();
+        assert_eq!(format!("{} (needed: {})", line.seen, line.needed), words);
+    }
+}
+
+#[test]
 fn each_line_has_its_bad_case() {
     type Change = fn(&mut Seen);
     let cases: [(&str, Change); 25] = [

@@ -116,7 +116,7 @@ async fn each_action_is_asked_before_it_is_done_kept_in_both_records_and_undone(
     assert!(again.status == 409 && again.text.contains("The door is so already."));
     let limits = "does=limits&space=evening&limit=500&share=12.5";
     assert_eq!(ask(&node, "/board/do", Some(limits), &me).await.status, 303);
-    let told = "does=tell&message=Ten+minutes+%3Cb%3Elate%3C%2Fb%3E";
+    let told = "does=tell&space=*&message=Ten+minutes+%3Cb%3Elate%3C%2Fb%3E";
     assert_eq!(ask(&node, "/board/do", Some(told), &me).await.status, 303);
     let cadence = "does=cadence&min_ms=200&max_ms=400";
     assert_eq!(
@@ -207,6 +207,8 @@ async fn other_sites_bad_fields_and_large_bodies_change_nothing() {
         ("does=explode&space=evening", 422),
         ("does=drop&space=nowhere", 404),
         ("does=drop", 422),
+        ("does=pause", 422),
+        ("does=tell&message=Late", 422),
         ("does=limits&space=evening&limit=-1", 422),
         ("does=music&space=evening", 409),
         (&*large, 413),

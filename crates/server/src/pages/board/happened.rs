@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use hustings_control::gate::{ModeOf, Resource, Step};
 use hustings_control::ids::UnixMillis;
+use hustings_evidence::judge::say_what;
 use hustings_evidence::row::{Happening, What, Who};
 use maud::{Markup, html};
 
 use super::view::Now;
 use crate::actions::Done;
-use crate::pages::words::{As, moment};
+use crate::pages::words::{As, duration, moment};
 use crate::usher::NodeEvent;
 
 /// Rows; older ones are in the records.
@@ -31,7 +32,7 @@ pub(super) fn log(now: &Now) -> Markup {
         (super::head("ev", "What happened", ""))
         @if rows.is_empty() { p class="soft" { "Nothing yet." } }
         ol class="log" { @for (event, newest) in rows {
-            @let (at, words) = told(event);
+            @let (at, words) = told(event, now);
             li { (moment(at, As::Second, now.at)) span { (words)
                 @if let NodeEvent::Action(done) = event { @if newest && !done.undo.is_empty() { " " (undo(done)) } }
             } }
@@ -60,7 +61,7 @@ fn newest_of_its_kind(event: &NodeEvent, seen: &mut BTreeSet<(String, String)>) 
     seen.insert((kind.to_owned(), space.unwrap_or_default()))
 }
 
-fn told(event: &NodeEvent) -> (UnixMillis, Markup) {
+fn told(event: &NodeEvent, now: &Now) -> (UnixMillis, Markup) {
     match event {
         NodeEvent::Ladder(step) => {
             let words = match (step.to > step.from, step.to) {
@@ -74,55 +75,49 @@ fn told(event: &NodeEvent) -> (UnixMillis, Markup) {
             let share = f64::from(step.permille) / 10.0;
             (
                 step.at,
-                html! { (words) ": " (resource(step.because)) " at " (format!("{share:.0} %")) "." },
+                html! { (words) ": " (resource(step.because)) " in use: " (format!("{share:.0} %")) "." },
             )
         }
         NodeEvent::Mode(mode) => {
             let of = match &mode.of {
-                ModeOf::Space(space) => format!("The door of {space}"),
+                ModeOf::Space(space) => format!("The door of “{}”", now.title(space)),
                 ModeOf::Shard(shard) => format!("Core {shard}"),
             };
             (
                 mode.at,
-                html! { (of) ": " (mode.from.name()) " to " (mode.to.name()) ", by " (resource(mode.because)) "." },
+                html! { (of) " goes from " (mode.from.name()) " to " (mode.to.name()) ", because of " (resource(mode.because)) "." },
             )
         }
-        NodeEvent::Happening(happening) => (happening.at, happened(happening)),
+        NodeEvent::Happening(happening) => (happening.at, happened(happening, now)),
         NodeEvent::Action(done) => (
             done.at,
-            html! { (done.what) " " span class="soft" { "by " (done.by) } },
+            html! { (done.what) " " span class="soft" { "by the " (done.by) } },
         ),
         NodeEvent::Alarm(change) if change.raised => {
             (change.at, html! { b { "Alarm. " } (change.alarm.what) })
         }
-        NodeEvent::Alarm(change) => (
-            change.at,
-            html! { "The alarm has cleared: " (change.alarm.what) },
-        ),
-    }
-}
-
-fn happened(one: &Happening) -> Markup {
-    let (name, before, after) = (one.name.as_str(), one.before.as_str(), one.after.as_str());
-    html! {
-        @match one.what {
-            What::NodeStarted => { "The node started, version " (after) "." }
-            What::NodeStopped => { "The node stopped in order." }
-            What::NodeWasKilled => { "The run before was killed or lost its power." }
-            other => {
-                (words_of(other))
-                @if !name.is_empty() { ": " (name) }
-                @if !before.is_empty() { " from " (before) }
-                @if !after.is_empty() { " to " (after) }
-            }
+        NodeEvent::Alarm(change) => {
+            let lasted = change.at.0.saturating_sub(change.alarm.since.0);
+            (
+                change.at,
+                html! { b { "Over" } " after " (duration(lasted)) ", the alarm: " (change.alarm.what) },
+            )
         }
     }
 }
 
-/// The name of a happening, as words: `ShieldGone` is told as "shield gone".
-fn words_of(what: What) -> String {
-    let name = serde_json::to_value(what).unwrap_or_default();
-    name.as_str().unwrap_or_default().replace('_', " ")
+fn happened(one: &Happening, now: &Now) -> Markup {
+    html! {
+        @match one.what {
+            What::NodeStarted => { "The node started, version " (one.after.as_str()) "." }
+            What::NodeStopped => { "The node stopped in order." }
+            What::NodeWasKilled => { "The run before was killed or lost its power." }
+            _ => {
+                @if let Some(space) = &one.space { bdi { (now.title(space)) } ": " }
+                (super::sentence(&say_what(one)))
+            }
+        }
+    }
 }
 
 fn resource(of: Resource) -> &'static str {
@@ -132,5 +127,48 @@ fn resource(of: Resource) -> &'static str {
         Resource::Files => "open files",
         Resource::Uplink => "the uplink",
         Resource::Seats => "seats",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alarms::{Alarm, Change, Kind};
+
+    #[test]
+    fn what_happened_is_told_in_sentences() {
+        let now = Now::empty(UnixMillis(90_000_000));
+        let happening = |what, name: &str, after: &str| {
+            NodeEvent::Happening(Happening {
+                what,
+                name: name.into(),
+                after: after.into(),
+                ..Happening::default()
+            })
+        };
+        let alarm = |raised| {
+            NodeEvent::Alarm(Change {
+                at: UnixMillis(21_000),
+                raised,
+                alarm: Alarm {
+                    alarm: Kind::DeadAir,
+                    space: None,
+                    since: UnixMillis(5_000),
+                    what: "Town hall: nobody has been heard for 10 s.".to_owned(),
+                },
+            })
+        };
+        for (event, words) in [
+            (happening(What::ShieldGone, "", ""), "The shield was gone."),
+            (
+                happening(What::RehearsalBegan, "00af", "at most 5 listeners"),
+                "A rehearsal began (00af): at most 5 listeners.",
+            ),
+            (alarm(true), "<b>Alarm. </b>Town hall: nobody"),
+            (alarm(false), "<b>Over</b> after 16 s, the alarm: Town hall"),
+        ] {
+            let told = told(&event, &now).1.into_string();
+            assert!(told.contains(words), "{words}: {told}");
+        }
     }
 }

@@ -76,11 +76,17 @@ async fn ask(State(app): State<App>, headers: HeaderMap, Query(fields): Query<Fi
         .map(|handle| handle.snapshot.load().title.clone())
         .unwrap_or_default();
     let (head, more, yes) = act.question(&title);
+    let all = if act.is_of_all() {
+        going(&app)
+    } else {
+        Vec::new()
+    };
     let page = Page {
         title: "Board: sure?".into(),
         main: html! { div class="wrap" { form class="sect stack near" id="ask" method="post" action="/board/do" {
             h1 { (head) }
             p class="stand" { (more) }
+            @if !all.is_empty() { p { "It is done to each of these: " @for (index, title) in all.iter().enumerate() { @if index > 0 { "; " } bdi { (title) } } "." } }
             p class="small soft" { "It is kept in the audit trail" @if act.is_undoable() { ", and can be undone under “What happened”." } @else { ". Nothing undoes it." } }
             @for (name, value) in act.fields() { input type="hidden" name=(name) value=(value); }
             div class="btns" { a class="btn" href="/board" autofocus { "No" } button class="btn stop" type="submit" { (yes) } }
@@ -88,6 +94,14 @@ async fn ask(State(app): State<App>, headers: HeaderMap, Query(fields): Query<Fi
         ..empty()
     };
     send(StatusCode::OK, page)
+}
+
+/// Titles of the spaces that are not over.
+fn going(app: &App) -> Vec<String> {
+    let all = app.directory.all();
+    let spaces = all.values().map(|handle| handle.snapshot.load());
+    let going = spaces.filter(|space| space.is_going());
+    going.map(|space| space.title.clone()).collect()
 }
 
 /// Go or no-go, on a page of its own: it takes some seconds to look.
@@ -193,4 +207,11 @@ fn send(status: StatusCode, page: Page<'_>) -> Response {
 /// A heading and what stands beside it.
 fn head(id: &str, words: &str, beside: &str) -> Markup {
     html! { div class="head" { h2 id=(id) { (words) } @if !beside.is_empty() { span class="soft" { (beside) } } } }
+}
+
+/// Words that begin small, as a sentence.
+fn sentence(words: &str) -> String {
+    let mut all = words.chars();
+    let first = all.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), all.as_str())
 }

@@ -41,7 +41,7 @@ fn rehearsal(one: &Told, now: &Now) -> Markup {
     let kept = || now.kept.iter().rev().find(|kept| kept.id == one.id);
     html! { div class="stack tight" data-rehearsal=(one.id) {
         p { b { code { (one.id) } } ", " (state) ". Its newest request came at " (at(one.last)) "; its permit holds until " (at(one.until)) "." }
-        @if one.finished { p { (sentence(&one.words)) (claim(kept().and_then(claimed))) } }
+        @if one.finished { p { (super::sentence(&one.words)) (claim(kept().and_then(claimed))) } }
         p class="small" { (number(one.listening)) " listen of " (number(one.people.into())) " permitted (" (number(one.peak)) " at most); "
             (number(one.requests)) " requests, " (number(one.joins)) " let in, " (number(one.over)) " refused for being more than permitted (" (number(one.rate.into())) " a second)." }
         @if state == "under way" {
@@ -57,7 +57,7 @@ fn over(one: &Kept, now: UnixMillis) -> Markup {
     let at = |ms: u64, style| moment(UnixMillis(ms), style, now);
     html! { div class="stack tight" data-rehearsal=(one.id) {
         p { b { code { (one.id) } } ", over. " (at(one.begun, As::Date)) ", " (at(one.begun, As::Second)) " to " (at(one.ended, As::Second)) "." }
-        p { (sentence(&one.words())) (claim(claimed(one))) }
+        p { (super::sentence(&one.words())) (claim(claimed(one))) }
     } }
 }
 
@@ -71,12 +71,6 @@ fn claim(claimed: Option<Claimed>) -> Markup {
     html! { @if let Some(claim) = claimed {
         " It claims " (whole(claim.listeners)) " listeners at once (95 % interval: " (whole(claim.low)) " to " (whole(claim.high)) "); the page is where its driver ran."
     } }
-}
-
-fn sentence(words: &str) -> String {
-    let mut all = words.chars();
-    let first = all.next().map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), all.as_str())
 }
 
 #[cfg(test)]

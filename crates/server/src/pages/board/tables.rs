@@ -139,12 +139,14 @@ pub(super) fn preflight(seen: &Preflight) -> Markup {
         h1 class="verdict" { @if seen.go { "Go." } @else if stops == 1 { "No-go: one thing stops it." } @else { "No-go: " (stops) " things stop it." } }
         p class="soft" { "For " (number(seen.expect.into())) " people at once" @if let Some(space) = &seen.space { ", in " (space) } ". What is not known stops nobody, but somebody must know it." }
         h2 id="lines" class="vh" { "Lines" }
-        (table("lines", &["Line", "Verdict", "Seen", "Needed", "What to do"], html! {
-            @for line in &seen.lines { tr data-line=(line.name) {
-                th scope="row" { (line.name) } td { @if line.verdict == Verdict::NoGo { b { (word(line.verdict)) } } @else { (word(line.verdict)) } }
-                td { (line.seen) } td { (line.needed) } td { (line.todo) }
-            } }
-        }))
+        // On a phone its rows stand one below the other: roles keep it a table for those who do not see that.
+        table class="stacks" role="table" aria-labelledby="lines" {
+            thead role="rowgroup" { tr role="row" { @for head in ["Line", "Verdict", "Seen", "Needed", "What to do"] { th scope="col" role="columnheader" { (head) } } } }
+            tbody role="rowgroup" { @for line in &seen.lines { tr role="row" data-line=(line.name) {
+                th scope="row" role="rowheader" { (line.name) } td role="cell" { @if line.verdict == Verdict::NoGo { b { (word(line.verdict)) } } @else { (word(line.verdict)) } }
+                td role="cell" data-head="Seen" { (line.seen) } td role="cell" data-head="Needed" { (line.needed) } td role="cell" data-head="Do" { (line.todo) }
+            } } }
+        }
         p { a class="btn" href="/board" { "Back to the board" } }
     } } }
 }
@@ -167,21 +169,17 @@ fn table(label: &str, heads: &[&str], rows: Markup) -> Markup {
     } } }
 }
 
-/// Forms that ask first. They hold still while somebody fills them in: the script leaves what has the focus.
+/// Forms that ask first, each with its space: none is open by itself where there are several, for what is at hand is pressed. They hold still while somebody fills them in: the script leaves what has the focus.
 pub(super) fn doings(app: &App, now: &Now) -> Markup {
     let bounds = app.directory.pace.bounds();
-    let live = || {
-        now.spaces
-            .iter()
-            .filter(|glance| glance.space.phase == Phase::Live)
-    };
     html! { section class="stack tight" data-part="doings" aria-labelledby="do" {
         (super::head("do", "What you can do", "each is asked twice and kept in the audit trail"))
-        @for (at, glance) in now.spaces.iter().take(ROWS_MAX).enumerate() { (doings_of(glance, at == 0)) }
-        @if live().count() + now.spaces.len() > 1 {
-            details class="doing" { summary { "All spaces" }
-                div class="btns" { (button("pause", None, "Pause all doors…")) (button("resume", None, "Open all doors…")) }
-                (tell(None, ""))
+        @if now.spaces.is_empty() { p class="soft" { "No space is posted, open or live." } }
+        @for glance in now.spaces.iter().take(ROWS_MAX) { (doings_of(glance, now.spaces.len() == 1)) }
+        @if now.spaces.len() > 1 {
+            details class="doing" data-space="*" { summary { "All " (now.spaces.len()) " spaces" }
+                div class="btns" { (button("pause", "*", "Pause all doors…", "")) (button("resume", "*", "Open all doors…", "")) }
+                (tell("*", "", "all spaces"))
             }
         }
         details class="doing" { summary { "Cadence: " (bounds.min_ms()) " to " (bounds.max_ms()) " ms" }
@@ -199,39 +197,45 @@ fn doings_of(glance: &Glance, open: bool) -> Markup {
     let id = glance.space.id.as_str();
     let wish = glance.door.map(|door| door.wish).unwrap_or_default();
     let music = glance.space.hold_music;
+    let title = &glance.space.title;
     html! { details class="doing" data-space=(id) open[open] { summary { bdi { (glance.space.title) } }
         div class="btns" {
-            @if wish.paused { (button("resume", Some(id), "Open the door…")) } @else { (button("pause", Some(id), "Pause the door…")) }
-            @if wish.dropped { (button("restore", Some(id), "Give the door back…")) } @else { (button("drop", Some(id), "Drop the public door…")) }
+            @if wish.paused { (button("resume", id, "Open the door…", title)) } @else { (button("pause", id, "Pause the door…", title)) }
+            @if wish.dropped { (button("restore", id, "Give the door back…", title)) } @else { (button("drop", id, "Drop the public door…", title)) }
             @if glance.space.phase == Phase::Live {
-                @if music { (button("music-off", Some(id), "Hold music off…")) } @else { (button("music", Some(id), "Hold music on…")) }
+                @if music { (button("music-off", id, "Hold music off…", title)) } @else { (button("music", id, "Hold music on…", title)) }
             }
         }
-        (tell(Some(id), &glance.space.message))
+        (tell(id, &glance.space.message, title))
         details { summary class="small" { "Limits" }
             form class="form" method="get" action="/board/ask" {
                 input type="hidden" name="does" value="limits"; input type="hidden" name="space" value=(id);
                 label class="stacked" { "Listeners at most" span class="field" { input type="number" name="limit" min="1" value=[wish.limit] placeholder="as many as there are seats"; } }
                 label class="stacked" { "Share that is always kept, per cent" span class="field" { input type="number" name="share" min="0" max="100" step="0.1" value=[wish.guaranteed.map(|share| share * 100.0)] placeholder="the node’s"; } }
-                div class="btns" { button class="btn slim" type="submit" { "Change the limits…" } }
+                div class="btns" { button class="btn slim" type="submit" { "Change the limits…" (whose(title)) } }
             }
         }
     } }
 }
 
-fn tell(space: Option<&str>, message: &str) -> Markup {
+/// For those who hear a button's name alone.
+fn whose(title: &str) -> Markup {
+    html! { @if !title.is_empty() { span class="vh" { " (" (title) ")" } } }
+}
+
+fn tell(space: &str, message: &str, title: &str) -> Markup {
     html! { form class="tell" method="get" action="/board/ask" {
         input type="hidden" name="does" value="tell";
-        @if let Some(space) = space { input type="hidden" name="space" value=(space); }
+        input type="hidden" name="space" value=(space);
         label class="stacked" { "Message to listeners and those who wait" span class="field" { input type="text" name="message" maxlength=(MESSAGE_CHARS_MAX) value=(message); } }
-        div class="btns" { button class="btn slim" type="submit" { "Tell them…" } }
+        div class="btns" { button class="btn slim" type="submit" { "Tell them…" (whose(title)) } }
     } }
 }
 
-fn button(does: &str, space: Option<&str>, words: &str) -> Markup {
+fn button(does: &str, space: &str, words: &str, title: &str) -> Markup {
     html! { form method="get" action="/board/ask" {
         input type="hidden" name="does" value=(does);
-        @if let Some(space) = space { input type="hidden" name="space" value=(space); }
-        button class="btn slim" type="submit" { (words) }
+        input type="hidden" name="space" value=(space);
+        button class="btn slim" type="submit" { (words) (whose(title)) }
     } }
 }

@@ -86,6 +86,12 @@ impl Now {
         }
     }
 
+    /// Of a space that is not over; of others the id is what is known.
+    pub(super) fn title(&self, id: &SpaceId) -> String {
+        let known = self.spaces.iter().find(|glance| glance.space.id == *id);
+        known.map_or_else(|| id.to_string(), |glance| glance.space.title.clone())
+    }
+
     /// Of a node on which nothing is and nothing was.
     #[cfg(test)]
     pub(super) fn empty(at: UnixMillis) -> Self {
