@@ -24,19 +24,20 @@ impl CostModel {
     /// Seconds. A sweep after a longer pause says nothing of sweeps.
     const SECONDS_MAX: f64 = 5.0;
 
-    /// Notes a sweep over `listeners` after `seconds` without one. A sweep over nobody teaches nothing.
+    /// Notes a sweep over `listeners` after `seconds` without one. A sweep over nobody teaches nothing, and one over a few little:
+    /// whatever held it up would be taken for what each of them costs, and multiplied by the crowd that comes next.
     pub(super) fn learn(&mut self, cost_us: f64, listeners: usize, seconds: f64) {
         self.listeners = listeners;
         if listeners == 0 || seconds > Self::SECONDS_MAX {
             return;
         }
-        let cost = cost_us / listeners as f64;
+        let heard = listeners as f64;
         for (sum, new) in [
-            (&mut self.weight, 1.0),
-            (&mut self.seconds, seconds),
-            (&mut self.cost, cost),
-            (&mut self.seconds_squared, seconds * seconds),
-            (&mut self.seconds_cost, seconds * cost),
+            (&mut self.weight, heard),
+            (&mut self.seconds, seconds * heard),
+            (&mut self.cost, cost_us),
+            (&mut self.seconds_squared, seconds * seconds * heard),
+            (&mut self.seconds_cost, seconds * cost_us),
         ] {
             *sum = *sum * Self::KEEP + new;
         }
@@ -126,6 +127,24 @@ mod tests {
                 0.12,
             );
         }
+    }
+
+    #[test]
+    fn a_sweep_over_few_that_was_held_up_makes_no_crowd_dear() {
+        let mut model = seen([0.1; 100], |_| 3.0);
+        // All leave, and a crowd comes anew while the machine is busy: a sweep over five stands still for 4 ms.
+        model.learn(4_000.0, 5, 0.1);
+        for crowd in 1..=10 {
+            model.learn(60.0 * f64::from(crowd), 20 * crowd as usize, 0.1);
+        }
+        near(model.sweep_us(0.1), 600.0, 0.1);
+        let mut fresh = CostModel::default();
+        fresh.learn(4_000.0, 5, 0.1);
+        for crowd in 1..=10 {
+            fresh.learn(60.0 * f64::from(crowd), 20 * crowd as usize, 0.1);
+        }
+        let told = fresh.sweep_us(0.1);
+        assert!(told < 1_500.0, "{told} us for 200 who cost 3 us each");
     }
 
     #[test]
