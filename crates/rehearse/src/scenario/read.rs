@@ -1,18 +1,31 @@
-//! From a file's text to a scenario. Whatever is wrong is told with its line and its key.
+//! From a file's text to a scenario. All that is wrong is told, each with its line and its key.
 
+use std::fmt;
 use std::ops::Range;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::check::check;
 use super::file::File;
+use super::good;
+use super::place::{deepest, span_of};
 use crate::limits::FILE_BYTES_MAX;
 
-/// What is wrong with a file.
+/// Faults that are told of one file: whoever has more has taken another file.
+const FAULTS_MAX: usize = 10;
+
+/// What is wrong with a file, by lines.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct BadFile {
+    /// One at least, `FAULTS_MAX` at most.
+    pub faults: Vec<BadLine>,
+    /// There are more, or may be: what is wrong with these hides the rest.
+    pub more: bool,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, `{key}`: {why}")]
-pub struct BadFile {
+pub struct BadLine {
     /// From 1.
     pub line: usize,
     /// As in `attack[1].factor`, lists counted from 1.
@@ -20,27 +33,125 @@ pub struct BadFile {
     pub why: String,
 }
 
-impl File {
-    /// # Errors
-    /// When it is no TOML, has a key that there is not, lacks one, or a value makes no sense: the first fault.
-    pub fn read(text: &str) -> Result<Self, BadFile> {
-        if text.len() > FILE_BYTES_MAX {
-            return Err(BadFile {
-                line: 1,
-                key: "file".into(),
-                why: format!("a scenario has {FILE_BYTES_MAX} bytes at most"),
-            });
+impl fmt::Display for BadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (fault, number) in self.faults.iter().zip(0..) {
+            write!(f, "{}{fault}", if number == 0 { "" } else { "\n" })?;
         }
-        let file: Self = toml::from_str(text).map_err(|error| of_toml(text, &error))?;
-        check(&file).map_err(|fault| {
-            let span = span_of(text, &fault.key);
-            at(text, span, fault.key, fault.why)
-        })?;
-        Ok(file)
+        if self.more {
+            f.write_str("\nand perhaps more: these hide what else there is")?;
+        }
+        Ok(())
     }
 }
 
-fn of_toml(text: &str, error: &toml::de::Error) -> BadFile {
+impl File {
+    /// # Errors
+    /// When it is no TOML, has a key that there is not, lacks one, or a value makes no sense: all of these that can be told.
+    pub fn read(text: &str) -> Result<Self, BadFile> {
+        let one = |fault| BadFile {
+            faults: vec![fault],
+            more: false,
+        };
+        if text.len() > FILE_BYTES_MAX {
+            return Err(one(BadLine {
+                line: 1,
+                key: "file".into(),
+                why: format!("a scenario has {FILE_BYTES_MAX} bytes at most"),
+            }));
+        }
+        let (_, broken) = DeTable::parse_recoverable(text);
+        if !broken.is_empty() {
+            let faults = broken.iter().take(FAULTS_MAX);
+            return Err(BadFile {
+                faults: faults.map(|error| of_toml(text, error).0).collect(),
+                more: true,
+            });
+        }
+        let first = match read_once(text) {
+            Ok(file) => return Ok(file),
+            Err(first) => first,
+        };
+        Err(all_faults(text, first))
+    }
+}
+
+/// The first fault, and the place of what is wrong.
+fn read_once(text: &str) -> Result<File, (BadLine, Range<usize>)> {
+    let file: File = toml::from_str(text).map_err(|error| of_toml(text, &error))?;
+    check(&file).map_err(|fault| {
+        let span = span_of(text, &fault.key);
+        (at(text, &span, fault.key, fault.why), span)
+    })?;
+    Ok(file)
+}
+
+/// What is wrong is put right, or taken away, line by line, to see what else there is. Lines stay where they are.
+fn all_faults(text: &str, first: (BadLine, Range<usize>)) -> BadFile {
+    let (mut text, mut faults) = (text.to_owned(), Vec::<BadLine>::new());
+    let (mut fault, mut span) = first;
+    loop {
+        // The same once more, or what is missing only since it was taken away, is none of the file's.
+        let known = faults.iter().any(|one| one.key == fault.key);
+        let ours = fault.why.starts_with("missing field")
+            && faults.iter().any(|one| within_key(&one.key, &fault.key));
+        if known || ours {
+            return BadFile { faults, more: true };
+        }
+        let key = fault.key.clone();
+        faults.push(fault);
+        if faults.len() == FAULTS_MAX || !mend(&mut text, &key, &span) {
+            return BadFile { faults, more: true };
+        }
+        match read_once(&text) {
+            Ok(_) => {
+                return BadFile {
+                    faults,
+                    more: false,
+                };
+            }
+            Err(next) => (fault, span) = next,
+        }
+    }
+}
+
+fn within_key(key: &str, table: &str) -> bool {
+    table == "file"
+        || key
+            .strip_prefix(table)
+            .is_some_and(|rest| rest.starts_with(['.', '[']))
+}
+
+/// Puts a value in place of one that is wrong that is never wrong there; where there is none the key is taken away, or what it
+/// stands in. False when there is nothing to be done about it.
+fn mend(text: &mut String, key: &str, span: &Range<usize>) -> bool {
+    let mut key = key;
+    loop {
+        let whole = span_of(text, key);
+        let Some(wrong) = text.get(whole.clone()).filter(|wrong| !wrong.is_empty()) else {
+            return false;
+        };
+        // A table's own fault is what it lacks.
+        if wrong.starts_with('[') || whole.start > span.start || span.end > whole.end {
+            return false;
+        }
+        let lines = "\n".repeat(wrong.matches('\n').count());
+        let name = key.rsplit('.').next().unwrap_or(key);
+        let right = good::value(key).map(|value| format!("{name} = {value}"));
+        let mut mended = text.clone();
+        mended.replace_range(whole, &(right.unwrap_or_default() + &lines));
+        if DeTable::parse(&mended).is_ok() {
+            *text = mended;
+            return true;
+        }
+        let Some((outer, _)) = key.rsplit_once(['.', '[']) else {
+            return false;
+        };
+        key = outer;
+    }
+}
+
+fn of_toml(text: &str, error: &toml::de::Error) -> (BadLine, Range<usize>) {
     let span = error.span().unwrap_or_default();
     let why = error.message().lines().next().unwrap_or("no TOML");
     let table = DeTable::parse(text);
@@ -50,99 +161,16 @@ fn of_toml(text: &str, error: &toml::de::Error) -> BadFile {
         best.1
     });
     let key = if key.is_empty() { "file".into() } else { key };
-    at(text, span, key, why.to_owned())
+    (at(text, &span, key, why.to_owned()), span)
 }
 
-fn at(text: &str, span: Range<usize>, key: String, why: String) -> BadFile {
+fn at(text: &str, span: &Range<usize>, key: String, why: String) -> BadLine {
     let before = text.get(..span.start).unwrap_or(text);
-    BadFile {
+    BadLine {
         line: before.matches('\n').count() + 1,
         key,
         why,
     }
-}
-
-/// Calls `each` with all that stands directly within, by its key.
-fn walk<'a>(
-    value: &'a DeValue<'a>,
-    key: &str,
-    each: &mut dyn FnMut(String, Range<usize>, &'a DeValue<'a>),
-) {
-    match value {
-        DeValue::Table(table) => walk_table(table, key, each),
-        DeValue::Array(array) => {
-            for (item, number) in array.iter().zip(1..) {
-                each(format!("{key}[{number}]"), item.span(), item.get_ref());
-            }
-        }
-        _ => {}
-    }
-}
-
-fn walk_table<'a>(
-    table: &'a DeTable<'a>,
-    key: &str,
-    each: &mut dyn FnMut(String, Range<usize>, &'a DeValue<'a>),
-) {
-    for (name, value) in table {
-        let dot = if key.is_empty() { "" } else { "." };
-        let whole = name.span().start..value.span().end.max(name.span().end);
-        let inner = format!("{key}{dot}{}", Spanned::get_ref(name));
-        each(inner, whole, value.get_ref());
-    }
-}
-
-/// The key of the smallest value that has this place within.
-fn deepest(table: &DeTable<'_>, place: &Range<usize>, key: String, best: &mut (usize, String)) {
-    walk_table(table, &key, &mut |key, span, value| {
-        within(value, place, key, span, best);
-    });
-}
-
-fn within(
-    value: &DeValue<'_>,
-    place: &Range<usize>,
-    key: String,
-    span: Range<usize>,
-    best: &mut (usize, String),
-) {
-    if span.start <= place.start && place.end <= span.end && span.len() <= best.0 {
-        *best = (span.len(), key.clone());
-    }
-    walk(value, &key, &mut |key, span, value| {
-        within(value, place, key, span, best);
-    });
-}
-
-/// Where a key stands, or the nearest of its parents that does.
-fn span_of(text: &str, key: &str) -> Range<usize> {
-    let mut found = (0, 0..0);
-    if let Ok(table) = DeTable::parse(text) {
-        walk_table(table.get_ref(), "", &mut |at, span, value| {
-            look_for(value, key, &at, span, &mut found);
-        });
-    }
-    found.1
-}
-
-fn look_for(
-    value: &DeValue<'_>,
-    key: &str,
-    at: &str,
-    span: Range<usize>,
-    found: &mut (usize, Range<usize>),
-) {
-    let rest = key.strip_prefix(at);
-    let leads = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
-    if !leads {
-        return;
-    }
-    if at.len() > found.0 {
-        *found = (at.len(), span);
-    }
-    walk(value, at, &mut |at, span, value| {
-        look_for(value, key, &at, span, found);
-    });
 }
 
 #[cfg(test)]
@@ -168,10 +196,10 @@ at_s = 60
 down_s = 3
 "#;
 
-    fn fault(from: &str, to: &str) -> BadFile {
+    fn fault(from: &str, to: &str) -> BadLine {
         assert!(GOOD.contains(from), "{from}");
         let text = GOOD.replace(from, to);
-        File::read(&text).expect_err(to)
+        File::read(&text).expect_err(to).faults.remove(0)
     }
 
     #[test]
@@ -211,6 +239,43 @@ down_s = 3
             let fault = fault(from, to);
             assert_eq!((fault.line, fault.key.as_str()), (line, key), "{fault}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_with_its_line_and_key() {
+        let spoilt = GOOD
+            .replace("minutes = 4", "minutes = \"four\"")
+            .replace("seats = 200", "seats = 3\nsets = 1")
+            .replace("[0.5, 0.2]", "[0.5, 1.2]")
+            .replace("page = 3", "pages = 3")
+            .replace("down_s = 3", "down_s = -1");
+        let bad = File::read(&spoilt).expect_err("spoilt");
+        let mut told: Vec<(usize, &str)> = bad
+            .faults
+            .iter()
+            .map(|one| (one.line, one.key.as_str()))
+            .collect();
+        told.sort_unstable();
+        let wrong = [
+            (4, "minutes"),
+            (5, "seats"),
+            (6, "sets"),
+            (11, "crowd[1].curve"),
+            (12, "crowd[1].mix.pages"),
+            (18, "trouble.node-restart[1].down_s"),
+        ];
+        assert_eq!((told.as_slice(), bad.more), (&wrong[..], false), "{bad}");
+        assert_eq!(bad.to_string().lines().count(), wrong.len());
+    }
+
+    #[test]
+    fn no_more_faults_are_told_than_somebody_reads() {
+        let lines: String = (0..200)
+            .map(|number| format!("key{number} = 1\n"))
+            .collect();
+        let bad = File::read(&(lines + GOOD)).expect_err("spoilt");
+        assert_eq!((bad.faults.len(), bad.more), (FAULTS_MAX, true));
+        assert!(bad.to_string().contains("perhaps more"), "{bad}");
     }
 
     #[test]
