@@ -18,7 +18,7 @@ use crate::api::App;
 use crate::api::problem::{Answer, Problem};
 use crate::live::SpaceHandle;
 use crate::ops::flight::happening;
-use crate::rehearsal::Permit;
+use crate::rehearsal::{CannotEnd, Ends, Permit};
 use crate::usher::{DoorWish, NodeEvent};
 
 /// Something that an operator did. The JSON is a promise: add, never change.
@@ -270,17 +270,25 @@ pub fn rehearsal_permitted(app: &App, permit: &Permit) {
     note(app, "permit-rehearsal", None, what, BTreeMap::new());
 }
 
-/// Its listeners are closed, and all that its drivers ask from now on is answered with that.
+/// Its listeners are closed, and all that is asked by its permit from now on is answered with that, whether anything has come
+/// of it already or not.
 pub fn end_rehearsal(app: &App, id: u64) -> Answer<()> {
-    let ended = app.directory.rehearsals.end(id);
-    if matches!(ended, Ok(false)) {
-        return Err(Problem::caller(
-            StatusCode::NOT_FOUND,
-            "no-rehearsal",
-            "There is no such rehearsal here, or it has not begun yet.",
-        ));
-    }
-    let what = format!("The rehearsal {id:016x} was ended.");
+    let ended = app.directory.rehearsals.end(id, app.clock.wall());
+    let what = match &ended {
+        Ok(Ends::Permit) => {
+            format!("The rehearsal permit {id:016x} was revoked; nothing had come of it.")
+        }
+        Ok(Ends::Rehearsal) | Err(CannotEnd::Unwritten(_)) => {
+            format!("The rehearsal {id:016x} was ended.")
+        }
+        Err(full @ CannotEnd::Full) => {
+            return Err(Problem::caller(
+                StatusCode::CONFLICT,
+                "too-many-revoked",
+                format!("{full}. What is under way is ended; its permit is not."),
+            ));
+        }
+    };
     note(app, "end-rehearsal", None, what, BTreeMap::new());
     ended.map(drop).map_err(|error| {
         tracing::error!(%error, "the end of a rehearsal could not be written");

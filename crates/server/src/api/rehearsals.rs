@@ -26,6 +26,8 @@ pub(super) struct Rehearsals {
     rehearsals: Vec<Told>,
     /// Those that are over, oldest first; 200 at most.
     kept: Vec<Kept>,
+    /// Ids of permits that were ended or revoked and whose window is not known to be over.
+    revoked: Vec<String>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -63,6 +65,11 @@ pub(super) async fn list(who: OnNode) -> Answer<Json<Rehearsals>> {
         listening: rehearsals.listening(),
         rehearsals: rehearsals.told(who.app.clock.wall()),
         kept: rehearsals.kept(),
+        revoked: rehearsals
+            .revoked(who.app.clock.wall())
+            .into_iter()
+            .map(hex)
+            .collect(),
     }))
 }
 
@@ -101,13 +108,21 @@ pub(super) async fn permit(who: OnNode, In(new): In<NewPermit>) -> Answer<impl I
     Ok((StatusCode::CREATED, headers, Json(new)))
 }
 
-/// End a rehearsal: its listeners are closed, and its drivers are told so at their next request
+/// End a rehearsal, or revoke a permit before it is used
+///
+/// Its listeners are closed, and its drivers are told so at their next request. An id of which nothing is known yet is
+/// revoked: permits are also minted beside the node.
 #[utoipa::path(delete, path = "/api/v1/rehearsals/{rehearsal}", tag = "node", params(("rehearsal" = String, Path)),
     responses((status = 204), (status = "4XX", body = Problem)))]
 pub(super) async fn end(who: OnNode, Path(rehearsal): Path<String>) -> Answer<StatusCode> {
     needs_operator(&who)?;
-    // What is no id names none.
-    let id = parse_hex(&rehearsal).unwrap_or(0);
+    let id = parse_hex(&rehearsal).ok_or_else(|| {
+        Problem::caller(
+            StatusCode::NOT_FOUND,
+            "no-rehearsal",
+            "A rehearsal is named by its permit's id: 16 hex digits.",
+        )
+    })?;
     crate::actions::end_rehearsal(&who.app, id)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,6 +1,7 @@
 //! The rehearsals under way at this node: what each has asked, who of it listens, and whether it was ended. What an operator
 //! has ended stays ended over a restart.
 
+mod ends;
 mod told;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use arc_swap::ArcSwap;
 use hustings_control::ids::UnixMillis;
 use serde::{Deserialize, Serialize};
 
+pub use self::ends::{CannotEnd, Ends};
 pub use self::told::Told;
 use super::Refusal;
 use super::kept::{self, Kept, Outcome};
@@ -140,7 +142,12 @@ impl Rehearsals {
         if let Some(running) = under_way(&all, &permit) {
             return Ok(running);
         }
-        if lock(&house.ended).iter().any(|one| one.id == permit.id) {
+        if let Some(ended) = lock(&house.ended)
+            .iter_mut()
+            .find(|one| one.id == permit.id)
+        {
+            // Now it is known how long that must be remembered.
+            ended.until_s = permit.until_s;
             return Err(Refusal::Ended);
         }
         let open = |one: &&Arc<Running>| !one.kept.load(Relaxed);
@@ -231,31 +238,6 @@ impl Rehearsals {
         self.house
             .get()
             .map_or_else(Vec::new, |house| lock(&house.kept).clone())
-    }
-
-    /// Ends one: its listeners are closed, and all it asks from now on is answered with that. `false`: there is none.
-    ///
-    /// # Errors
-    /// When that could not be written: it is ended, but a restart would forget it.
-    pub fn end(&self, id: u64) -> std::io::Result<bool> {
-        let running = self.running.load();
-        let mut found = running.iter().filter(|one| one.permit.id == id).peekable();
-        let Some(until_s) = found.peek().map(|one| one.permit.until_s) else {
-            return Ok(false);
-        };
-        found.for_each(|one| one.ended.store(true, Relaxed));
-        tracing::info!(id = %format_args!("{id:016x}"), "the operator ended a rehearsal");
-        let Some(house) = self.house.get() else {
-            return Ok(true);
-        };
-        let mut ended = lock(&house.ended);
-        ended.push(Ended { id, until_s });
-        let Some(data) = &house.data else {
-            return Ok(true);
-        };
-        let text = serde_json::to_string(&*ended)?;
-        crate::api::secrets::write(&data.join(ENDED_FILE), &text).map_err(std::io::Error::other)?;
-        Ok(true)
     }
 
     /// Those under way and those of the last hour, oldest first.

@@ -6,7 +6,7 @@ mod kept;
 mod permit;
 mod running;
 
-pub use book::{Rehearsals, Told, Turn};
+pub use book::{CannotEnd, Ends, Rehearsals, Told, Turn};
 pub(crate) use kept::best;
 pub use kept::{Claimed, Kept, Outcome, proven, read as read_kept};
 pub use permit::{BadPermit, HEADER, Permit, PermitKey, target_of};

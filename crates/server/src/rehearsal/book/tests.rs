@@ -4,6 +4,7 @@ use hustings_control::ids::SpaceId;
 use hustings_control::spaces::space::Draft;
 use hustings_control::spaces::{Actor, Recorded, Space};
 
+use super::ends::ENDED_MAX;
 use super::*;
 use crate::live::SpaceHandle;
 
@@ -153,8 +154,8 @@ fn what_was_ended_stays_ended_over_a_restart() {
         .expect("good")
         .expect("marked");
     let seat = running.sit(&space());
-    assert!(!seat.is_over() && !rehearsals.end(8).expect("written"));
-    assert!(rehearsals.end(7).expect("written") && seat.is_over());
+    assert_eq!(rehearsals.end(7, NOW).expect("written"), Ends::Rehearsal);
+    assert!(seat.is_over());
     assert_eq!(
         ask(&rehearsals, &permit(), Mark::Page, NOW).err(),
         Some(Refusal::Ended)
@@ -165,6 +166,47 @@ fn what_was_ended_stays_ended_over_a_restart() {
         Some(Refusal::Ended)
     );
     assert!(ask(&again, &Permit { id: 8, ..permit() }, Mark::Page, NOW).is_ok());
+}
+
+#[test]
+fn a_permit_is_revoked_before_anything_came_of_it_and_after_a_restart() {
+    let data = tempfile::tempdir().expect("a folder");
+    let asked = |rehearsals: &Rehearsals, id| {
+        ask(rehearsals, &Permit { id, ..permit() }, Mark::Page, NOW).err()
+    };
+    let first = open(Some(data.path()));
+    assert_eq!(first.end(8, NOW).expect("written"), Ends::Permit);
+    assert_eq!(
+        (asked(&first, 8), asked(&first, 9)),
+        (Some(Refusal::Ended), None)
+    );
+    // This one forgets what was under way, and still ends it.
+    let second = open(Some(data.path()));
+    assert_eq!(second.end(9, NOW).expect("written"), Ends::Permit);
+    assert_eq!(asked(&second, 9), Some(Refusal::Ended));
+    second.end(9, NOW).expect("once more is no more");
+    let third = open(Some(data.path()));
+    assert_eq!(third.revoked(NOW), [8, 9]);
+    assert_eq!(
+        (asked(&third, 8), asked(&third, 9)),
+        (Some(Refusal::Ended), Some(Refusal::Ended))
+    );
+    // Once it was shown it is known how long it must be remembered.
+    assert!(third.revoked(UnixMillis(4_600_000)).is_empty());
+}
+
+#[test]
+fn no_more_are_revoked_than_are_remembered() {
+    let rehearsals = open(None);
+    for id in 0..ENDED_MAX as u64 {
+        rehearsals.end(id, NOW).expect("room");
+    }
+    assert!(matches!(
+        rehearsals.end(u64::MAX, NOW),
+        Err(CannotEnd::Full)
+    ));
+    rehearsals.end(5, NOW).expect("it is among them");
+    assert_eq!(rehearsals.revoked(NOW).len(), ENDED_MAX);
 }
 
 fn outcome(part: u32, of: u32) -> Outcome {
@@ -241,7 +283,7 @@ fn nobody_tells_the_end_of_a_rehearsal_without_its_permit() {
     assert_eq!(told(None), Err(Refusal::Forged));
     assert_eq!(told(Some(b"nonsense")), Err(Refusal::Forged));
     ask(&rehearsals, &permit(), Mark::Page, NOW).expect("good");
-    rehearsals.end(7).expect("written");
+    rehearsals.end(7, NOW).expect("written");
     rehearsals.tend(NOW);
     assert_eq!(tell(&rehearsals, 1, NOW), Err(Refusal::Ended));
     assert!(
