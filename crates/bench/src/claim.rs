@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use hustings::api::auth::Keys;
 use hustings::clock::Clock;
 use hustings::rehearsal::{Permit, target_of};
-use hustings::rehearse::{Loads, Target, Wire, sentence};
+use hustings::rehearse::{Loads, REST, Target, Wire, sentence};
 use hustings_rehearse::fit::{Claim, Point};
 
 use crate::driver::connections_max;
@@ -31,12 +31,7 @@ const RATE: f64 = 150.0;
 const MOST: u32 = 15_000;
 const SEED: u64 = 12;
 
-pub(crate) fn report(table: &mut Table, binary: &str) -> anyhow::Result<()> {
-    files(table, binary)?;
-    core(table, binary)
-}
-
-fn files(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+pub(crate) fn files(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     let node = hustings_with(
         binary,
         "/s/demo/live.ogg",
@@ -47,7 +42,7 @@ fn files(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     holds(table, "files end first", &node, FILES_TOP)
 }
 
-fn core(table: &mut Table, binary: &str) -> anyhow::Result<()> {
+pub(crate) fn core(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     let fixed = [
         "--cadence-min",
         "100",
@@ -73,7 +68,7 @@ fn core(table: &mut Table, binary: &str) -> anyhow::Result<()> {
     // Not quite half, for the trial is short.
     let top = point.listeners * cpu.limit / cpu.used.max(1e-3) * 0.48;
     drop(wire);
-    std::thread::sleep(Duration::from_secs(6));
+    std::thread::sleep(REST);
     holds(
         table,
         "a share of a core ends first",
@@ -134,7 +129,7 @@ fn holds(table: &mut Table, name: &str, node: &Server, top: u32) -> anyhow::Resu
         .capacity
         .with_context(|| format!("no claim: {}", claim.refused.join("; ")))?;
     println!("  {}", sentence(&capacity, claim.tested));
-    std::thread::sleep(Duration::from_secs(6));
+    std::thread::sleep(REST);
     let reached = loads(MOST).reach(&mut wire(node)?, MOST)?;
     let claimed = capacity.listeners;
     table.add(

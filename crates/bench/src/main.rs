@@ -23,7 +23,7 @@ use anyhow::{Context as _, bail};
 use self::flood::Narrow;
 
 const USAGE: &str = "usage: hustings-bench measure HUSTINGS-BINARY [planes] [gate] [simulate] [speakers] [carry] [joins] [tls] [ear]
-       [flood-knocks] [flood-noise] [flood-scarce] [flood-scarce-rest] [flood-slow] [refused] [foreign] [flight] [claim] [stage] [narrow-files] [narrow-uplink] [narrow-cpu],
+       [flood-knocks] [flood-noise] [flood-scarce] [flood-scarce-rest] [flood-slow] [refused] [foreign] [flight] [claim-files] [claim-cpu] [stage] [narrow-files] [narrow-uplink] [narrow-cpu],
        or one kind: flood gets|forged|replayed|silent|pages|stayers|heads|bodies
        (its own servers: bare ADDRESS | refuse ADDRESS | accept ADDRESS [CERT KEY] | edge ADDRESS CADENCE-MS [CERT KEY])";
 
@@ -56,7 +56,7 @@ fn files_of(words: &[&str]) -> Option<tls::Files> {
 fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
     let mut table = table::Table::default();
     type Part<'a> = (&'a str, &'a dyn Fn(&mut table::Table) -> anyhow::Result<()>);
-    let all: [Part<'_>; 21] = [
+    let all: [Part<'_>; 22] = [
         ("planes", &planes::report),
         ("speakers", &speakers::report),
         ("gate", &gate::report),
@@ -75,7 +75,8 @@ fn measure(binary: &str, parts: &[&str]) -> anyhow::Result<()> {
         ("refused", &|table| flood::refused(table, binary)),
         ("foreign", &|table| flood::foreign(table, binary)),
         ("flight", &|table| flight::report(table, binary)),
-        ("claim", &|table| claim::report(table, binary)),
+        ("claim-files", &|table| claim::files(table, binary)),
+        ("claim-cpu", &|table| claim::core(table, binary)),
         ("stage", &|table| flood::stage(table, binary)),
         ("narrow-files", &|table| {
             flood::narrow(table, binary, Narrow::Files)

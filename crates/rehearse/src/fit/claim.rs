@@ -1,8 +1,10 @@
 //! The claim: how many listeners an installation holds, by what was measured at some loads, and when nothing may be claimed.
 
 use hustings_control::gate::Resource;
+use hustings_control::gate::limits::{RESUME_READY_FROM, RESUME_READY_MAX, RESUME_READY_PART};
 use serde::{Deserialize, Serialize};
 
+use super::asking::Asking;
 use super::curve::{Estimate, Line, Sample, Universal};
 
 /// Loads that differ, and times that each is held: fewer tell a line from nothing.
@@ -30,6 +32,9 @@ pub struct Point {
     pub uses: Vec<Use>,
     /// Listeners whose sound had a gap, or whose connection broke, and presses that were not let in.
     pub harmed: u64,
+    /// Open files beside those of listeners, the most while people pressed to reach this load: whoever asks holds one too.
+    #[serde(default)]
+    pub asking: f64,
     pub driver: Driver,
 }
 
@@ -227,6 +232,7 @@ fn fit(resource: Resource, points: &[Point], tested: f64, seed: u64) -> Option<F
         (used.limit > 0.0 && point.listeners >= 1.0).then_some((point.listeners, *used))
     };
     let uses: Vec<_> = points.iter().filter_map(of).collect();
+    let asking = Asking::of(resource, points);
     // The tightest that was told: limits move with what else the machine does.
     let limit = uses
         .iter()
@@ -241,14 +247,16 @@ fn fit(resource: Resource, points: &[Point], tested: f64, seed: u64) -> Option<F
         .collect();
     let line = Line::fit(&samples)?;
     let universal = universal(&samples, seed);
-    let bends = universal.is_some_and(|law| surely_bends(&law, &samples, tested));
+    let bends = universal.is_some_and(|law| surely_bends(&law, &samples, (tested, limit)));
     Some(Fit {
         resource,
         at_rest: line.at_rest(),
         each: line.each(),
         limit,
         scatter: line.scatter(),
-        ends_at: line.reaches(limit, seed),
+        ends_at: line
+            .reaches(limit, seed)
+            .map(|ends| asking.beside(ends, line.each())),
         universal,
         bends,
     })
@@ -270,19 +278,33 @@ fn universal(samples: &[Sample], seed: u64) -> Option<Universal> {
     Universal::fit(&blocks, seed)
 }
 
-fn surely_bends(law: &Universal, samples: &[Sample], tested: f64) -> bool {
+/// Whether more is surely dearer than a line says, and so much that it may end within what would be claimed. What is used so
+/// little that no bend brings it to its limit there forbids nothing.
+fn surely_bends(law: &Universal, samples: &[Sample], (tested, limit): (f64, f64)) -> bool {
     let block = samples
         .iter()
         .map(|one| one.load)
         .fold(f64::INFINITY, f64::min);
     let far = tested * BEYOND_MOST / block;
-    let without = 1.0 + law.sigma.value.max(0.0) * (far - 1.0);
-    law.bends() && law.kappa.low * far * (far - 1.0) > BEND_LEAST * without
+    let dearer = |sigma: f64, kappa: f64| 1.0 + sigma * (far - 1.0) + kappa * far * (far - 1.0);
+    let bend = law.kappa.low * far * (far - 1.0);
+    let most =
+        dearer(law.sigma.high.max(0.0), law.kappa.high) / law.lambda.low.max(f64::MIN_POSITIVE);
+    law.bends() && bend > BEND_LEAST * dearer(law.sigma.value.max(0.0), 0.0) && most >= limit
 }
 
 /// Down to a person; what is off by the last digits only is not.
 fn whole(listeners: f64) -> f64 {
     (listeners + 1e-6).floor()
+}
+
+/// Of so many seats, those that newcomers get: when they are short, the door keeps some ready for who was inside and comes back.
+fn let_in(seats: f64) -> f64 {
+    if seats < f64::from(RESUME_READY_FROM) {
+        return seats;
+    }
+    let ready = (whole(seats) / f64::from(RESUME_READY_PART)).floor();
+    seats - ready.clamp(1.0, f64::from(RESUME_READY_MAX))
 }
 
 fn capacity(resources: &[Fit], tested: f64) -> Option<Capacity> {
@@ -292,11 +314,11 @@ fn capacity(resources: &[Fit], tested: f64) -> Option<Capacity> {
         .filter_map(|fit| Some((fit.resource, fit.ends_at?)));
     let first = ends.min_by(|a, b| a.1.value.total_cmp(&b.1.value));
     match first {
-        Some((resource, ends)) if ends.low <= most => Some(Capacity {
+        Some((resource, ends)) if let_in(ends.low) <= most => Some(Capacity {
             listeners: Estimate {
-                value: whole(ends.value.min(most)),
-                low: whole(ends.low.max(0.0)),
-                high: (ends.high - 1e-6).ceil(),
+                value: whole(let_in(ends.value).min(most)),
+                low: whole(let_in(ends.low.max(0.0))),
+                high: (let_in(ends.high) - 1e-6).ceil(),
             },
             at_least: false,
             ends_first: Some(resource),

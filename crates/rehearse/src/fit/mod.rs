@@ -1,5 +1,6 @@
 //! What measured points say about a load that was not measured, and what they do not.
 
+mod asking;
 mod claim;
 mod curve;
 mod squares;

@@ -97,7 +97,8 @@ pub struct RehearseCommand {
 
 impl RehearseCommand {
     /// # Errors
-    /// When there is no leave to go there, when the driver fails, and when a claim was asked for and none can be made.
+    /// When there is no leave to go there, when the driver fails or was the bottleneck, and when a claim was asked for and none can
+    /// be made.
     pub fn run(&self) -> anyhow::Result<()> {
         let record = if self.merge.is_empty() {
             self.rehearse()?
@@ -118,6 +119,11 @@ impl RehearseCommand {
             && record.parts.len() as u32 == record.of
         {
             anyhow::bail!("no claim is made: {}", claim.refused.join("; "));
+        }
+        if let Some(why) = &record.bottleneck {
+            anyhow::bail!(
+                "the driver was the bottleneck, and what was seen says little of the target: {why}"
+            );
         }
         if let Some(why) = &record.ended_early
             && record.seen.people.heard == 0
@@ -168,6 +174,7 @@ impl RehearseCommand {
                 .as_ref()
                 .map(|permit| format!("{:016x}", permit.id)),
             ended_early: None,
+            bottleneck: None,
             seen: Seen::default(),
             points: Vec::new(),
             not_rehearsed: target.unseen(),

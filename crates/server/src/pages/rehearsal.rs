@@ -76,7 +76,7 @@ pub(super) async fn standing(State(app): State<App>, headers: HeaderMap) -> Resp
     let Some(standing) = app.entrance.standing() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "not measured yet\n").into_response();
     };
-    let load = standing.load;
+    let (load, hall) = (standing.load, app.entrance.hall());
     let spaces = app.directory.all();
     let listening: u64 = spaces.values().map(|one| one.counts.listening()).sum();
     let body = json!({
@@ -95,7 +95,8 @@ pub(super) async fn standing(State(app): State<App>, headers: HeaderMap) -> Resp
             "memory": of(load.memory),
             "files": of(load.files),
             "uplink": of(load.uplink),
-            "seats": { "used": standing.out, "limit": app.entrance.hall().settings().seats },
+            // Those that somebody has: shards hold some in hand besides, and would look dearer the fewer people there are.
+            "seats": { "used": hall.inside(), "limit": hall.settings().seats },
         },
     });
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()

@@ -59,7 +59,7 @@ fn outcome(record: &Record) -> Outcome {
         heard: people.heard,
         unheard: people.waiting + people.gave_up,
         harmed: sound.gapped + sound.broken + people.disconnected,
-        bottleneck: saturated(record),
+        bottleneck: record.bottleneck.clone(),
         ended_early: record.ended_early.clone(),
         claimed: capacity.map(|capacity| Claimed {
             listeners: capacity.listeners.value,
@@ -67,17 +67,6 @@ fn outcome(record: &Record) -> Outcome {
             high: capacity.listeners.high,
         }),
     }
-}
-
-/// Over the whole time, or while one of the loads was held.
-fn saturated(record: &Record) -> Option<String> {
-    let held = || {
-        record
-            .points
-            .iter()
-            .find_map(|point| point.driver.saturated())
-    };
-    record.seen.driver.saturated().or_else(held)
 }
 
 /// Before anybody comes: whether the target takes the permit, and has the space.

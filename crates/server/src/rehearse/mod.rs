@@ -30,7 +30,7 @@ pub use ears::{Ears, Score};
 pub use farewell::{greet, tell};
 pub use page::{page, sentence};
 pub use plan::{OnTrouble, Plan};
-pub use points::{Even, Loads};
+pub use points::{Even, Loads, REST};
 pub use record::{Beside, FORMAT, PARTS_MAX, Record};
 pub use schedule::{Deed, Nothing, Schedule};
 pub use seen::{People, Second, Seen, Sound, Spread};

@@ -4,10 +4,11 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hustings_control::gate::limits::LOSS_KEPT_S;
 use hustings_rehearse::fit::Point;
 
 use super::schedule::{Deed, Nothing, Schedule};
-use super::standing;
+use super::standing::{self, Standing};
 use super::visitor::{Coming, Manner};
 use super::wire::Wire;
 
@@ -15,10 +16,15 @@ use super::wire::Wire;
 const SETTLE: Duration = Duration::from_secs(3);
 /// Longer than a load is pressed for, for those whom the door keeps waiting a moment.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two rounds: doors calm down, and seats held for tickets go back.
-const REST: Duration = Duration::from_secs(6);
+/// Between two rounds, and before a crowd that is to be compared with them. To the door all connections of a round were lost at
+/// once: it counts losses for three seconds and then keeps the seats of those people for `LOSS_KEPT_S` seconds more. Whoever
+/// came meanwhile would find a door in a rush, and wait in line for seats that nobody has.
+pub const REST: Duration = Duration::from_secs(LOSS_KEPT_S as u64 + 5);
 /// Between two looks whether all are inside.
 const STEP: Duration = Duration::from_millis(100);
+/// The number of the first of those who are to fill it up: nobody of their networks was there when loads were held, who would be
+/// let in again by the seats that are kept for those who come back.
+const STRANGERS: u64 = 30_000;
 /// Whoever is there to be carried stays to the end.
 const STAYS: Duration = Duration::from_secs(24 * 3_600);
 /// A load is reached when it grows by less than a two-hundredth in so many seconds.
@@ -152,8 +158,10 @@ impl Loads {
         let ends = Instant::now() + pressing;
         // Drivers of several parts stay in step; one alone need not wait when all are inside.
         let alone = self.part.1 <= 1;
+        let mut asking = 0.0_f64;
         while Instant::now() < ends && wire.refused().is_none() {
             wire.run(&mut crowd, (Instant::now() + STEP).min(ends))?;
+            asking = asking.max(wire.standing().map_or(0.0, Standing::asking));
             if alone && crowd.left == 0 && wire.waiting() == 0 {
                 break;
             }
@@ -174,16 +182,17 @@ impl Loads {
             lasted_s: begun.elapsed().as_secs_f64(),
             uses: standing::mean(&looks),
             harmed: wire.harmed().saturating_sub(harmed) + wire.waiting() as u64,
+            asking,
             driver: joining.worse(&wire.driver()),
         })
     }
 
-    /// Presses until no more come in, though some are at the door; gives how many are inside then, the mean of some seconds.
+    /// Presses until no more come in, though some are at the door; gives how many are inside then.
     ///
     /// # Errors
     /// When the driver itself fails, or is at its own end before the target is.
     pub fn reach(&self, wire: &mut Wire, most: u32) -> anyhow::Result<f64> {
-        let mut crowd = Even::new(&self.space, most, self.rate, 0);
+        let mut crowd = Even::new(&self.space, most, self.rate, STRANGERS);
         let mut inside: Vec<f64> = Vec::new();
         loop {
             wire.run(&mut crowd, Instant::now() + Duration::from_secs(1))?;
@@ -196,7 +205,8 @@ impl Loads {
                 });
             let still = newest.len() == STILL_S && high - low <= high / 200.0;
             if still && wire.waiting() > 0 {
-                return Ok(newest.iter().sum::<f64>() / newest.len() as f64);
+                // Nobody leaves, so that it only grows.
+                return Ok(high);
             }
             anyhow::ensure!(
                 wire.connections_left() > 0,
@@ -223,6 +233,7 @@ pub(super) fn together(parts: &[&[Point]]) -> Vec<Point> {
         for part in rest.iter().filter_map(|points| points.get(at)) {
             sum.listeners += part.listeners;
             sum.harmed += part.harmed;
+            sum.asking = sum.asking.max(part.asking);
             sum.driver = sum.driver.worse(&part.driver);
             sum.lasted_s = sum.lasted_s.min(part.lasted_s);
         }

@@ -2,7 +2,7 @@
 //! describes it.
 
 use anyhow::{Context as _, ensure};
-use hustings_rehearse::fit::{Claim, Point};
+use hustings_rehearse::fit::{Claim, Driver, Point};
 use serde::{Deserialize, Serialize};
 
 use super::points;
@@ -32,6 +32,9 @@ pub struct Record {
     pub permit: Option<String>,
     /// Why it ended before its time.
     pub ended_early: Option<String>,
+    /// Why the driver was what was measured, over the whole time or while one of the loads was held.
+    #[serde(default)]
+    pub bottleneck: Option<String>,
     pub seen: Seen,
     pub points: Vec<Point>,
     pub not_rehearsed: Vec<String>,
@@ -51,8 +54,9 @@ pub struct Beside {
 }
 
 impl Record {
-    /// Says what the points allow to say.
+    /// Says what the driver and the points allow to say.
     pub fn conclude(&mut self) {
+        self.bottleneck = self.driver().saturated();
         if self.points.is_empty() {
             return;
         }
@@ -72,6 +76,12 @@ impl Record {
                 .push(format!("the rehearsal ended early: {why}"));
         }
         self.claim = Some(claim);
+    }
+
+    /// How the driver fared over the whole time; while loads are held it is looked at with each of them.
+    pub(super) fn driver(&self) -> Driver {
+        let held = self.points.iter().map(|point| &point.driver);
+        held.fold(self.seen.driver, |all, one| all.worse(one))
     }
 
     /// One record of the parts of one rehearsal.
@@ -161,6 +171,7 @@ mod tests {
             lasted_s: 60.0,
             permit: None,
             ended_early: None,
+            bottleneck: None,
             seen: Seen::default(),
             points,
             not_rehearsed: Vec::new(),
@@ -188,10 +199,31 @@ mod tests {
             .claim
             .and_then(|claim| claim.capacity)
             .expect("a claim");
+        // Of 1,500 seats 15 are kept for who comes back.
         assert_eq!(
             (capacity.listeners.value, capacity.ends_first),
-            (1_500.0, Some(Resource::Files))
+            (1_485.0, Some(Resource::Files))
         );
+    }
+
+    #[test]
+    fn a_driver_that_was_the_bottleneck_is_told_with_a_claim_and_without() {
+        let mut night = Record {
+            points: Vec::new(),
+            ..record(1)
+        };
+        night.conclude();
+        assert_eq!(night.bottleneck, None);
+        night.seen.driver.cpu = 0.9;
+        night.conclude();
+        let why = night.bottleneck.as_deref().unwrap_or_default();
+        assert!(why.contains("90 % of its core"), "{why}");
+        let mut claim = record(1);
+        claim.points[3].driver.late_p99_ms = 80.0;
+        claim.conclude();
+        let json = serde_json::to_value(&claim).expect("JSON");
+        let why = json["bottleneck"].as_str().unwrap_or_default();
+        assert!(why.contains("80 ms late"), "{why}");
     }
 
     #[test]

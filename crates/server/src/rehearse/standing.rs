@@ -28,6 +28,12 @@ pub struct Used {
 }
 
 impl Standing {
+    /// Open files that no listener has: those who ask just then.
+    pub(super) fn asking(&self) -> f64 {
+        let files = self.uses.get(&Resource::Files);
+        files.map_or(0.0, |files| (files.used - self.listening as f64).max(0.0))
+    }
+
     /// Seats are given to the last one; of all else a part is kept for those inside.
     pub fn uses(&self) -> impl Iterator<Item = Use> {
         self.uses.iter().map(|(resource, used)| {

@@ -15,6 +15,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Milliseconds after which somebody whose connection broke tries again, as our page does: the least, and the most after many
 /// tries. Each try doubles what is drawn from.
 const BACKOFF_MS: (u64, u64) = (250, 8_000);
+/// Milliseconds until the page looks first when nobody knows how long it takes; each later look comes after twice as long.
+const SOON_MS: u32 = 6_000;
 /// Milliseconds that somebody waits at least, whatever is answered: nobody hammers by mistake of ours.
 const WAIT_MS_MIN: u64 = 200;
 /// Until the page asks for the right to come back, once it hears.
@@ -59,6 +61,8 @@ pub(super) struct Visitor {
     pub(super) leaves: Option<Instant>,
     place: String,
     position: u64,
+    /// At the line, since the last knock.
+    looks: u32,
     pub(super) ticket: Option<String>,
     pub(super) requests: u32,
     pub(super) broken: u32,
@@ -118,6 +122,7 @@ impl Visitor {
             leaves: None,
             place: String::new(),
             position: 0,
+            looks: 0,
             ticket: None,
             requests: 0,
             broken: 0,
@@ -263,11 +268,14 @@ impl Visitor {
                     self.place = place.to_owned();
                 }
                 self.position = number(text, "position").unwrap_or(self.position);
-                self.asks = if self.place.is_empty() {
+                // Of all else only a seat is missing, and the line's page says nothing of that.
+                let to_come = matches!(field(text, "cause"), Some("no_right" | "not_your_turn"));
+                self.asks = if self.place.is_empty() || !to_come {
                     Asks::Knock
                 } else {
                     Asks::Serving
                 };
+                self.looks = 0;
                 after(number(text, "poll_ms")?)
             }
             "prove" => after(1_000),
@@ -278,10 +286,13 @@ impl Visitor {
         }
     }
 
-    /// As the page does: knock when called, else sleep until three quarters of the way.
+    /// As the page does: knock when called, and where nobody needs to be, for what it reads is a second old and the line may have
+    /// moved since; else sleep until three quarters of the way.
     fn saw_the_line(&mut self, text: &str) -> Option<Next> {
         let called = number(text, "called")?;
-        if self.position <= called {
+        self.looks = self.looks.saturating_add(1);
+        let calm = field(text, "mode").is_some_and(|mode| mode != "storm");
+        if calm || self.position <= called {
             self.asks = Asks::Knock;
             return Some(Next::Ask);
         }
@@ -294,7 +305,12 @@ impl Visitor {
             let seconds = |pace: f64| (ahead / pace.max(1e-6)).ceil() as u32;
             Estimate::Between(seconds(quick), seconds(slow.min(quick)))
         });
-        after(u64::from(poll_after(wait, random)))
+        let most = poll_after(wait, random);
+        let soon = match wait {
+            Estimate::Unknown => SOON_MS << self.looks.min(8),
+            Estimate::Between(..) => most,
+        };
+        after(u64::from(most.min(soon)))
     }
 
     fn lined_up(&mut self, text: &str) -> Option<Next> {

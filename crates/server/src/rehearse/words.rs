@@ -89,7 +89,7 @@ fn within(spread: &Spread) -> String {
 }
 
 fn driver(record: &Record, text: &mut String) {
-    let driver = &record.seen.driver;
+    let driver = record.driver();
     let _ = writeln!(
         text,
         "the driver: {:.0} % of its core, presses up to {:.1} ms late (p99), {} not sent",
@@ -97,7 +97,7 @@ fn driver(record: &Record, text: &mut String) {
         driver.late_p99_ms,
         driver.unsent
     );
-    if let Some(why) = driver.saturated() {
+    if let Some(why) = &record.bottleneck {
         let _ = writeln!(
             text,
             "the driver was the bottleneck, and these figures say little of the target: {why}"

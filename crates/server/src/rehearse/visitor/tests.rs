@@ -56,6 +56,41 @@ fn with_script_one_sees_the_page_knocks_waits_and_comes_with_a_ticket() {
     );
 }
 
+/// A door that is busy calls everybody at once, and what it tells of its line is a second old: a page that believed it would sleep
+/// for half a minute before an open door.
+#[test]
+fn before_a_busy_door_one_knocks_whatever_the_line_said_a_second_ago() {
+    let wait = |cause: &str| {
+        format!(
+            r#"x{{"verdict":"wait","cause":"{cause}","place":"PLACE","position":305,"wait":null,"poll_ms":900}}"#
+        )
+    };
+    let line = |mode: &str| {
+        format!(r#"x{{"mode":"{mode}","called":200,"issued":310,"pace":null,"seal":"1:ab"}}"#)
+    };
+    let mut one = visitor(Manner::Page);
+    one.asks = Asks::Knock;
+    assert_eq!(
+        one.read(wait("no_right").as_bytes(), true),
+        Next::AskAfter(Duration::from_millis(900))
+    );
+    assert_eq!(one.asks, Asks::Serving);
+    assert_eq!(one.read(line("busy").as_bytes(), true), Next::Ask);
+    assert_eq!(one.asks, Asks::Knock);
+    // In a storm one's turn is yet to come: looks come twice as seldom each.
+    one.read(wait("not_your_turn").as_bytes(), true);
+    let mut pauses = (0..4).map(|_| match one.read(line("storm").as_bytes(), true) {
+        Next::AskAfter(pause) => pause.as_secs(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!((pauses.next(), pauses.next()), (Some(12), Some(24)));
+    assert!(pauses.all(|pause| (30..=60).contains(&pause)));
+    // Only a seat is missing: the line does not tell when there is one.
+    one.asks = Asks::Knock;
+    one.read(wait("no_seat").as_bytes(), true);
+    assert_eq!(one.asks, Asks::Knock);
+}
+
 #[test]
 fn without_script_one_follows_the_page() {
     let mut one = visitor(Manner::NoScript);
