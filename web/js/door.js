@@ -47,6 +47,8 @@ export class Door extends EventTarget {
   line = null;
   /** What the operator tells those who wait; empty when nothing. */
   message = "";
+  /** Set while the operator keeps the door shut to newcomers: there is no place to wait at. */
+  closed = false;
   /** Set while this device computes. */
   solving = false;
   #base;
@@ -125,6 +127,7 @@ export class Door extends EventTarget {
     this.#solved = null;
     if (this.#place) this.#keepPlace(null);
     this.line = null;
+    this.closed = false;
     this.#to("in");
     this.#askBack(RESUME_MS + 2000 * Math.random(), 0);
   }
@@ -141,6 +144,7 @@ export class Door extends EventTarget {
     this.#keepPlace(null);
     this.#ticket = this.#solved = null;
     this.line = null;
+    this.closed = false;
     this.#to("out");
   }
 
@@ -149,6 +153,13 @@ export class Door extends EventTarget {
     const { ticket } = await call("POST", `${this.#base}/rsvp`, {});
     if (!TOKEN.test(ticket)) throw new Error("The server gave no place.");
     this.#keepInvited(ticket);
+  }
+
+  #shut(closed) {
+    if (this.closed === closed) return;
+    this.closed = closed;
+    if (closed) this.line = null;
+    this.dispatchEvent(new Event("change"));
   }
 
   #key(what) {
@@ -185,6 +196,7 @@ export class Door extends EventTarget {
     for (let failed = 0; !stop.signal.aborted;) {
       const said = await this.#knock();
       if (stop.signal.aborted) break;
+      if (said?.verdict) this.#shut(said.verdict === "turn_away" && said.reason === "closed");
       switch (said?.verdict) {
         case "enter":
           if (said.ticket) this.#ticket = { token: said.ticket, until: Date.now() + TICKET_MS };

@@ -90,7 +90,9 @@ const giveAway = () => {
 };
 door.addEventListener("turn", onTurn);
 door.addEventListener("gone", () => look());
-door.addEventListener("change", () => { if (door.line) message(door.message); if (door.line && !line) lineView(); render(); headline(); watch(); });
+/** Where an operator has dropped the door there is no line: the page says so, and goes on asking. */
+const shut = () => banner("door", door.closed ? { kind: "wait", icon: "wait", head: "The door is closed.", more: "Nobody new comes in for now. Who is inside hears on. This page looks again by itself." } : null);
+door.addEventListener("change", () => { if (door.line || door.closed) message(door.message); if (door.line && !line) lineView(); shut(); render(); headline(); watch(); });
 
 let retryAt = 0;
 const render = () => {
@@ -102,7 +104,7 @@ const render = () => {
   switch (player.state) {
     case "armed": return face("waiting", "It starts by itself", "Keep this page open. Press to take it back.", "wait");
     case "line":
-    case "starting": return face("waiting", "Starting", "The sound is on its way.", "wait");
+    case "starting": if (door.closed) return face("waiting", "The door is closed", "This page asks again by itself. Press to stop that.", "wait"); return face("waiting", "Starting", "The sound is on its way.", "wait");
     case "playing":
       return music && phase() === "open"
         ? face("playing quiet", "Hold music", `${startWords()} If you hear this, your sound works. Press to pause.`, "pause")
@@ -261,7 +263,7 @@ const countdown = () => {
 const headline = () => {
   const starts = Number($("view")?.dataset.starts);
   const roster = latest();
-  const state = part?.title() ?? line?.headline(asks)
+  const state = part?.title() ?? line?.headline(asks) ?? (door.closed ? "Closed" : null)
     ?? (player.state === "finding" || player.state === "offline" ? "Finding the sound"
       : player.state === "blocked" ? "Press to hear"
         : phase() === "live" ? (roster?.hostLost ? "Hold on" : "Live")

@@ -112,6 +112,7 @@ async fn each_action_is_asked_before_it_is_done_kept_in_both_records_and_undone(
     assert_eq!(door().await["paused"], false, "a question changes nothing");
     let done = ask(&node, "/board/do", Some("does=pause&space=evening"), &me).await;
     assert_eq!((done.status, &door().await["paused"]), (303, &json!(true)));
+    assert_eq!(done.headers[header::LOCATION], "/board?open=evening");
     let again = ask(&node, "/board/do", Some("does=pause&space=evening"), &me).await;
     assert!(again.status == 409 && again.text.contains("The door is so already."));
     let limits = "does=limits&space=evening&limit=500&share=12.5";

@@ -44,11 +44,16 @@ pub fn board_router(app: App) -> Router {
         .with_state(app)
 }
 
-async fn board(State(app): State<App>, headers: HeaderMap) -> Response {
+/// `open` names the space whose actions are unfolded: the one that was acted on, or chosen.
+async fn board(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Query(fields): Query<Fields>,
+) -> Response {
     if sign_in::is_operator(&app, &headers).is_err() {
         return sign_in::page(StatusCode::OK, "");
     }
-    let main = view::board(&app);
+    let main = view::board(&app, fields.get("open").map_or("", String::as_str));
     let page = Page {
         title: format!("Board: {}", main.title),
         scripts: &["board.js"],
@@ -136,10 +141,13 @@ async fn act(State(app): State<App>, headers: HeaderMap, body: Body) -> Response
         sign_in::needs_own_page(&headers)?;
         sign_in::is_operator(&app, &headers)?;
         let act = Act::read(&form(&headers, body).await?)?;
-        act.perform(&app).await
+        let space = act.space().cloned();
+        act.perform(&app).await?;
+        Ok(space)
     };
     match done.await {
-        Ok(()) => Redirect::to("/board").into_response(),
+        Ok(Some(space)) => Redirect::to(&format!("/board?open={space}")).into_response(),
+        Ok(None) => Redirect::to("/board").into_response(),
         Err(problem) => told(&problem),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn spaces(now: &Now) -> Markup {
                 @let inside = glance.door.map_or(0, |door| door.inside);
                 @let part = u64::from(inside) * 100 / u64::from(seats.max(1));
                 tr {
-                    th scope="row" { bdi { (glance.space.title) } }
+                    th scope="row" { a href={ "/board?open=" (glance.space.id) "#do" } { bdi { (glance.space.title) } } }
                     td { (door_word(glance)) }
                     td class="num" { (number(inside.into())) }
                     td class="num" { (number(glance.waiting())) }
@@ -170,12 +170,12 @@ fn table(label: &str, heads: &[&str], rows: Markup) -> Markup {
 }
 
 /// Forms that ask first, each with its space: none is open by itself where there are several, for what is at hand is pressed. They hold still while somebody fills them in: the script leaves what has the focus.
-pub(super) fn doings(app: &App, now: &Now) -> Markup {
+pub(super) fn doings(app: &App, now: &Now, open: &str) -> Markup {
     let bounds = app.directory.pace.bounds();
     html! { section class="stack tight" data-part="doings" aria-labelledby="do" {
         (super::head("do", "What you can do", "each is asked twice and kept in the audit trail"))
         @if now.spaces.is_empty() { p class="soft" { "No space is posted, open or live." } }
-        @for glance in now.spaces.iter().take(ROWS_MAX) { (doings_of(glance, now.spaces.len() == 1)) }
+        @for glance in now.spaces.iter().take(ROWS_MAX) { (doings_of(glance, now.spaces.len() == 1 || glance.space.id.as_str() == open)) }
         @if now.spaces.len() > 1 {
             details class="doing" data-space="*" { summary { "All " (now.spaces.len()) " spaces" }
                 div class="btns" { (button("pause", "*", "Pause all doors…", "")) (button("resume", "*", "Open all doors…", "")) }

@@ -130,7 +130,7 @@ impl Now {
     }
 }
 
-pub(super) fn board(app: &App) -> Made {
+pub(super) fn board(app: &App, open: &str) -> Made {
     let now = Now::of(app);
     let sentence = words::sentence(&now);
     Made {
@@ -153,7 +153,7 @@ pub(super) fn board(app: &App) -> Made {
                     (of_each_space(&now))
                 }
                 div class="stack" {
-                    (tables::doings(app, &now))
+                    (tables::doings(app, &now, open))
                     (tables::preflight_form(&now))
                 }
             }
