@@ -153,7 +153,7 @@ async fn talk(
             .load()
             .people
             .get(&person)
-            .is_none_or(|known| known.seat != Seat::Taken)
+            .is_none_or(|known| known.seat == Seat::None)
         {
             desk.command(&handle.id, Actor::Node, Command::TakeSeat { person })
                 .await?;

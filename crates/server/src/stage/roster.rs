@@ -87,7 +87,7 @@ impl Roster {
         let hosts = |lost: bool| {
             seated()
                 .filter(|(_, person)| person.role == Role::Host)
-                .any(|(_, person)| matches!(person.seat, Seat::LostSince(_)) == lost)
+                .any(|(id, person)| is_lost(*id, person, live.sources) == lost)
         };
         let replay = space
             .recording
@@ -187,13 +187,21 @@ fn tag_of(people: &[OnStage]) -> u8 {
     hash.to_be_bytes().into_iter().fold(0, |a, b| a ^ b)
 }
 
+/// Lost by the records, and not heard: on a full disk nobody can be written down as back. A muted source owes no packets, so of
+/// one that is muted the records are believed.
+fn is_lost(id: PersonId, person: &Person, sources: &[(PersonId, SourceState)]) -> bool {
+    let sends =
+        |(owner, state): &(PersonId, SourceState)| *owner == id && !state.lost && !state.muted;
+    matches!(person.seat, Seat::LostSince(_)) && !sources.iter().any(sends)
+}
+
 fn on_stage(id: PersonId, person: &Person, sources: &[(PersonId, SourceState)]) -> OnStage {
     let source = sources
         .iter()
         .find(|(owner, _)| *owner == id)
         .map(|(_, state)| state);
     let muted = person.muted || person.muted_by_host;
-    let lost = matches!(person.seat, Seat::LostSince(_));
+    let lost = is_lost(id, person, sources);
     let reason = if lost {
         "network-lost"
     } else if person.muted_by_host {
@@ -220,6 +228,7 @@ fn on_stage(id: PersonId, person: &Person, sources: &[(PersonId, SourceState)]) 
 
 #[cfg(test)]
 mod tests {
+    use hustings_control::ids::UnixMillis;
     use hustings_media::limits::{LEVELS_BYTES_MAX, STAGE_SEATS_MAX};
 
     use super::*;
@@ -235,6 +244,39 @@ mod tests {
             reason: "",
         });
         people.collect()
+    }
+
+    #[test]
+    fn who_is_heard_is_not_lost_though_the_records_could_not_be_written() {
+        let id = PersonId(7);
+        let person = Person {
+            role: Role::Host,
+            name: "Ada".to_owned(),
+            seat: Seat::LostSince(UnixMillis(5)),
+            muted: false,
+            muted_by_host: false,
+            accepted: true,
+            banned: false,
+            invite: None,
+        };
+        let source = |lost, muted| SourceState {
+            source: hustings_media::stage::SourceKey(1),
+            level: 5,
+            picked: true,
+            lost,
+            muted,
+            zeros: false,
+        };
+        for (sources, lost) in [
+            (vec![], true),
+            (vec![(id, source(false, false))], false),
+            (vec![(id, source(true, false))], true),
+            (vec![(id, source(false, true))], true),
+            (vec![(PersonId(8), source(false, false))], true),
+        ] {
+            let shown = on_stage(id, &person, &sources);
+            assert_eq!((shown.lost, shown.reason == "network-lost"), (lost, lost));
+        }
     }
 
     #[test]
