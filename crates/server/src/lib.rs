@@ -20,6 +20,7 @@ pub mod open_files;
 pub mod ops;
 pub mod pace;
 pub mod pages;
+mod paper;
 pub mod preflight;
 pub mod rehearsal;
 pub mod rehearse;

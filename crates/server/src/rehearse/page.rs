@@ -1,63 +1,89 @@
-//! A rehearsal as one page that stands by itself: words, tables and plots, nothing fetched from anywhere.
+//! A rehearsal as one page that stands by itself, in the house's look: words, tables and plots, nothing fetched from anywhere.
 
-use hustings_rehearse::fit::{Capacity, Claim, Fit, Point};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+mod plot;
+mod seconds;
 
+use hustings_evidence::judge::words::{duration, number};
+use hustings_rehearse::fit::{Capacity, Claim, Driver, Fit, Point};
+use maud::{Markup, html};
+
+use self::plot::{Frame, key, short};
+use self::seconds::seconds;
 use super::record::Record;
-use super::seen::{Second, Spread};
+use super::seen::Spread;
+use crate::paper::Paper;
 
-/// Pixels of a plot.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 260.0;
-const MARGIN: f64 = 44.0;
-/// Points of a curve: more seconds than that are thinned out.
-const POINTS_MAX: usize = 640;
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1c1b1a;background:#fdfcfa}\
-h1{font-size:1.6rem}h2{font-size:1.2rem;margin-top:2rem}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #ddd8d0;font-variant-numeric:tabular-nums}\
-.claim{font-size:1.25rem;border-left:4px solid #1f6f54;padding-left:1rem}.no{border-color:#a8321e}svg{width:100%;height:auto}text{font:12px system-ui,sans-serif;fill:#57534e}\
-.line{fill:none;stroke:#1f6f54;stroke-width:2}.other{stroke:#a8321e}.band{fill:#1f6f5422}.dot{fill:#1c1b1a}.limit{stroke:#a8321e;stroke-dasharray:5 4}.axis{stroke:#a8a29e}\
-@media(prefers-color-scheme:dark){body{color:#ece8e1;background:#1a1918}td,th{border-color:#45413c}text{fill:#b8b1a7}.dot{fill:#ece8e1}.line{stroke:#5cc19b}.band{fill:#5cc19b33}}";
+/// A dot is a stroke of no length with round ends: it stays round however far its picture is stretched.
+const MORE_STYLE: &str = ".dot{fill:none;stroke:var(--ink);stroke-width:7;stroke-linecap:round;vector-effect:non-scaling-stroke}.unbound{list-style:square;padding-inline-start:1.2em}.unbound li+li{margin-block-start:var(--s2)}td:first-child{min-inline-size:8rem}";
 
 pub fn page(record: &Record) -> String {
-    let title = format!("Rehearsal of {}: {}", record.target, record.what);
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width";
-                title { (title) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { (title) }
-                p { "Seed " (record.seed) ", scale " (record.scale) ", " (record.parts.len()) " of " (record.of) " drivers, "
-                    (format!("{:.0}", record.lasted_s)) " s. " @if record.permit.is_none() { "Without a permit, on this machine." } }
-                @if let Some(why) = &record.ended_early { p class="claim no" { "Ended early: " (why) "." } }
-                @if let Some(claim) = &record.claim { (claimed(claim, &record.points)) }
-                (people(record))
-                (seconds(&record.seen.seconds))
-                (beside(record))
-                (unseen(record))
-            }
+    let main = html! {
+        div class="stack" {
+            p class="soft" { "Rehearsal of " (record.target) " · " (what(record)) " · " (duration(record.lasted_s.max(0.0) as u64)) }
+            h1 class="verdict" { (verdict(record)) }
+            @if let Some(why) = &record.ended_early { p class="stand" { "It ended early: " (why) "." } }
+            (reasons(record))
         }
+        (figures(record))
+        @if let Some(claim) = &record.claim { (resources(claim, &record.points)) }
+        (seconds(&record.seen.seconds))
+        (people(record))
+        (beside(record))
+        (unseen(record))
     };
-    page.into_string()
+    let drivers = format!("{} of {} drivers", record.parts.len(), record.of);
+    Paper {
+        title: format!("Rehearsal of {}: {}", record.target, record.what),
+        house: "Rehearsal",
+        style: MORE_STYLE,
+        main,
+        foot: html! { span {
+            "Made by hustings rehearse. Seed " (record.seed) ", scale " (record.scale) ", " (drivers) "."
+            @if record.permit.is_none() { " Without a permit, on this machine." }
+        } },
+    }
+    .markup()
+    .into_string()
 }
 
-fn claimed(claim: &Claim, points: &[Point]) -> Markup {
-    html! {
-        h2 { "What this installation holds" }
-        @match &claim.capacity {
-            Some(capacity) => { p class="claim" { (sentence(capacity, claim.tested)) } }
-            None => {
-                p class="claim no" { "No claim is made." }
-                ul { @for why in &claim.refused { li { (why) "." } } }
-            }
-        }
-        @for fit in &claim.resources { (plot_fit(fit, points, claim)) }
-        @if !claim.resources.is_empty() { (table_of_fits(claim)) }
+fn what(record: &Record) -> String {
+    if record.what == "claim" {
+        "a claim".to_owned()
+    } else {
+        record.what.clone()
     }
+}
+
+/// The sentence at the top.
+fn verdict(record: &Record) -> String {
+    match &record.claim {
+        Some(Claim {
+            capacity: Some(capacity),
+            ..
+        }) => {
+            let least = if capacity.at_least { "at least " } else { "" };
+            let value = whole(capacity.listeners.value);
+            format!("This installation holds {least}{value} listeners.")
+        }
+        Some(_) => "No claim is made.".to_owned(),
+        None => {
+            let people = &record.seen.people;
+            format!("{} of {} heard.", number(people.heard), number(people.came))
+        }
+    }
+}
+
+fn reasons(record: &Record) -> Markup {
+    let Some(claim) = &record.claim else {
+        return html! {};
+    };
+    html! { @match &claim.capacity {
+        Some(capacity) => { p class="stand" { (sentence(capacity, claim.tested)) } }
+        None => {
+            p class="stand" { "What was measured is shown below; nothing is concluded from it, because:" }
+            ul class="unbound" { @for why in &claim.refused { li { (why) "." } } }
+        }
+    } }
 }
 
 /// The claim in words.
@@ -77,224 +103,221 @@ pub fn sentence(capacity: &Capacity, tested: f64) -> String {
     )
 }
 
+fn whole(value: f64) -> String {
+    number(value.max(0.0).round() as u64)
+}
+
+fn figures(record: &Record) -> Markup {
+    let (people, sound) = (&record.seen.people, &record.seen.sound);
+    let figure = |name: &str, value: String, means: &str| html! { div { dt { (name) } dd class="big" { (value) } dd class="means" { (means) } } };
+    html! { dl class="nums four" {
+        (figure("Came", number(people.came), "people who meant to press"))
+        (figure("Heard", number(people.heard), "of them got sound at least once"))
+        (figure("At once", number(people.peak), "listened at the same time, the most"))
+        (figure("Streams with gaps", number(sound.gapped), &format!("something was missing in them, {:.1} s in all", sound.lost_ms as f64 / 1e3)))
+    } }
+}
+
+/// One plot for each resource, and the numbers behind it.
+fn resources(claim: &Claim, points: &[Point]) -> Markup {
+    let claims = claim.capacity.is_some();
+    html! { @if !claim.resources.is_empty() {
+        section class="stack" aria-labelledby="uses" {
+            div class="head" { h2 id="uses" { "What listeners use up" } span class="soft" { "each dot is one load that was held" } }
+            (key(&uses_key(claims)))
+            div class="cols even" { @for fit in &claim.resources { div {
+                h3 { (name(fit)) }
+                (plot_fit(fit, points, claim))
+            } } }
+            details class="data" { summary { "The same as a table" } (table_of_fits(claim)) }
+        }
+    } }
+}
+
+fn uses_key(claims: bool) -> Vec<(&'static str, &'static str)> {
+    let mut key = vec![
+        ("dot", "measured"),
+        ("k-in", "the line through it"),
+        ("k-away", "taken in up to here"),
+    ];
+    if claims {
+        key.push(("band", "where it ends, with 95 % certainty"));
+    }
+    key
+}
+
+fn name(fit: &Fit) -> String {
+    let name = format!("{:?}", fit.resource);
+    if name == "Cpu" {
+        "CPU".to_owned()
+    } else {
+        name
+    }
+}
+
 fn table_of_fits(claim: &Claim) -> Markup {
-    let whole = |value: f64| {
+    let figure = |value: f64| {
         if value.abs() >= 100.0 {
-            format!("{value:.0}")
+            short(value)
         } else {
             format!("{value:.3}")
         }
     };
+    let claims = claim.capacity.is_some();
     html! {
-        table {
-            tr { th { "Resource" } th { "At rest" } th { "Each listener" } th { "Taken in up to" } th { "Ends with" } th { "Sigma, kappa (95 %)" } }
-            @for fit in &claim.resources {
-                tr {
-                    td { (format!("{:?}", fit.resource).to_lowercase()) }
-                    td { (whole(fit.at_rest)) }
-                    td { (format!("{:.3e}", fit.each)) }
-                    td { (whole(fit.limit)) }
-                    td { @match fit.ends_at { Some(ends) => { (format!("{:.0} ({:.0} to {:.0})", ends.value, ends.low, ends.high)) } None => { "never by listeners" } } }
+        div class="scroll" tabindex="0" role="group" aria-labelledby="uses" { table {
+            thead { tr {
+                th scope="col" { "Resource" } th scope="col" class="num" { "At rest" } th scope="col" class="num" { "Each listener" } th scope="col" class="num" { "Taken in up to" }
+                // Of a claim that is withdrawn nobody may read where it would have ended.
+                @if claims { th scope="col" class="num" { "Ends with, listeners" } th scope="col" { "Sigma, kappa (95 %)" } }
+            } }
+            tbody { @for fit in &claim.resources { tr {
+                th scope="row" { (name(fit)) }
+                td class="num" { (figure(fit.at_rest)) }
+                td class="num" { (format!("{:.3e}", fit.each)) }
+                td class="num" { (figure(fit.limit)) }
+                @if claims {
+                    td class="num" { @match fit.ends_at { Some(ends) => { (whole(ends.value)) " (" (whole(ends.low)) " to " (whole(ends.high)) ")" } None => { "never by listeners" } } }
                     td { @if let Some(law) = fit.universal { (format!("{:.4} ({:.4} to {:.4}), {:.5} ({:.5} to {:.5})",
                         law.sigma.value, law.sigma.low, law.sigma.high, law.kappa.value, law.kappa.low, law.kappa.high)) } }
                 }
-            }
-        }
-        p { "Sigma is what waits for what is shared, kappa what each costs every other, in blocks of the smallest load." }
-    }
-}
-
-/// Where values lie on the picture.
-struct Frame {
-    x_most: f64,
-    y_most: f64,
-}
-
-impl Frame {
-    fn x(&self, value: f64) -> f64 {
-        MARGIN
-            + (WIDTH - MARGIN - 8.0) * (value / self.x_most.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0)
-    }
-
-    fn y(&self, value: f64) -> f64 {
-        HEIGHT
-            - 28.0
-            - (HEIGHT - 44.0) * (value / self.y_most.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0)
-    }
-
-    fn axes(&self, x: &str, y: &str) -> Markup {
-        let (bottom, left) = (self.y(0.0), self.x(0.0));
-        html! {
-            line class="axis" x1=(left) y1=(bottom) x2=(WIDTH) y2=(bottom) {}
-            line class="axis" x1=(left) y1="8" x2=(left) y2=(bottom) {}
-            text x=(WIDTH - 8.0) y=(HEIGHT - 8.0) text-anchor="end" { (x) ", up to " (short(self.x_most)) }
-            text x=(left) y="14" dx="4" { (y) ", up to " (short(self.y_most)) }
-        }
-    }
-}
-
-fn short(value: f64) -> String {
-    match value.abs() {
-        size if size >= 1e9 => format!("{:.2}G", value / 1e9),
-        size if size >= 1e6 => format!("{:.2}M", value / 1e6),
-        size if size >= 100.0 => format!("{value:.0}"),
-        _ => format!("{value:.2}"),
+            } } }
+        } }
+        @if claims { p class="small soft" { "Sigma is what waits for what is shared, kappa what each costs every other, in blocks of the smallest load." } }
     }
 }
 
 fn plot_fit(fit: &Fit, points: &[Point], claim: &Claim) -> Markup {
-    let x_most = claim.tested * 2.2;
+    let claims = claim.capacity.is_some();
+    // A line beyond what was measured says where it ends: that is a claim.
+    let x_most = claim.tested * if claims { 2.2 } else { 1.1 };
     let frame = Frame {
         x_most,
         y_most: fit.limit.max(fit.at_rest + fit.each * claim.tested) * 1.1,
     };
-    let line = |load: f64| frame.y(fit.at_rest + fit.each * load);
     let uses = points.iter().filter_map(|point| {
-        Some((
-            point.listeners,
-            point
-                .uses
-                .iter()
-                .find(|one| one.resource == fit.resource)?
-                .used,
-        ))
+        let mut uses = point.uses.iter();
+        let one = uses.find(|one| one.resource == fit.resource)?;
+        Some((point.listeners, one.used))
     });
-    let name = format!("{:?}", fit.resource).to_lowercase();
-    html! {
-        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label=(format!("{name} by listeners")) {
-            (frame.axes("listeners", &name))
-            @if let Some(ends) = fit.ends_at.filter(|ends| ends.low < x_most) {
-                rect class="band" x=(frame.x(ends.low)) y="8" width=(frame.x(ends.high) - frame.x(ends.low)) height=(frame.y(0.0) - 8.0) {}
-            }
-            line class="limit" x1=(frame.x(0.0)) y1=(frame.y(fit.limit)) x2=(WIDTH) y2=(frame.y(fit.limit)) {}
-            line class="line" x1=(frame.x(0.0)) y1=(line(0.0)) x2=(frame.x(x_most)) y2=(line(x_most)) {}
-            @for (load, used) in uses { circle class="dot" cx=(frame.x(load)) cy=(frame.y(used)) r="3" {} }
+    let at = |load: f64| (load, fit.at_rest + fit.each * load);
+    let ends = fit.ends_at.filter(|ends| claims && ends.low < x_most);
+    let inside = html! {
+        @if let Some(ends) = ends {
+            rect class="span" x=(frame.x(ends.low)) y="0" width=((frame.x(ends.high) - frame.x(ends.low)).max(2.0)) height="100" {}
         }
+        path class="k-away" d=(frame.line((0.0, fit.limit), (x_most, fit.limit))) {}
+        path class="k-in" d=(frame.line(at(0.0), at(x_most))) {}
+        @for one in uses { path class="dot" d=(frame.dot(one)) {} }
+    };
+    let says = format!(
+        "{} by listeners: {} at rest, {} with the {} that were tested at most; people are taken in up to {}.",
+        name(fit),
+        short(fit.at_rest),
+        short(fit.at_rest + fit.each * claim.tested),
+        whole(claim.tested),
+        short(fit.limit)
+    );
+    frame.plot(&says, "listeners", &inside)
+}
+
+/// The worst that a driver was at any load: of a claim each load has a measure of its own.
+fn worst_driver(record: &Record) -> Driver {
+    let points = record.points.iter().map(|point| point.driver);
+    points.fold(record.seen.driver, |worst, one| worst.worse(&one))
+}
+
+fn times(spread: &Spread) -> String {
+    let at = |share| spread.quantile(share).map(|ms| f64::from(ms) / 1e3);
+    match (at(0.5), at(0.95), at(0.99)) {
+        (Some(half), Some(most), Some(nearly)) => {
+            format!("half within {half:.2} s, 95 % within {most:.2} s, 99 % within {nearly:.2} s")
+        }
+        _ => "nobody".to_owned(),
     }
+}
+
+fn rows(record: &Record) -> Vec<(&'static str, String)> {
+    let (people, sound) = (&record.seen.people, &record.seen.sound);
+    let driver = worst_driver(record);
+    let mut rows = vec![
+        ("Had heard nothing at the end", number(people.waiting)),
+        ("Gave up", number(people.gave_up)),
+        (
+            "From the press they meant to the sound",
+            times(&people.waits),
+        ),
+        ("Lost the connection", number(people.disconnected)),
+    ];
+    if people.back > 0 {
+        let back = format!("{}; {}", number(people.back), times(&people.returns));
+        rows.push(("Came back", back));
+    }
+    rows.push((
+        "Sound heard, of all together",
+        duration(sound.heard_s.max(0.0) as u64),
+    ));
+    if sound.watched > 0 {
+        rows.push((
+            "Longest pause before the next piece came",
+            format!(
+                "{:.2} s, of {} streams watched as they came; a player plays on from what it has, and only what is counted as a gap was missing",
+                sound.silence_ms as f64 / 1e3,
+                number(sound.watched)
+            ),
+        ));
+    }
+    rows.push((
+        "The driver itself, at its worst load",
+        format!(
+            "{:.0} % of its core; 99 of 100 presses were sent within {:.0} ms of their time; {} were not sent",
+            driver.cpu * 100.0,
+            driver.late_p99_ms.ceil(),
+            number(driver.unsent)
+        ),
+    ));
+    rows
 }
 
 fn people(record: &Record) -> Markup {
-    let (people, sound, driver) = (&record.seen.people, &record.seen.sound, &record.seen.driver);
-    let times = |spread: &Spread| {
-        let at = |share| {
-            spread.quantile(share).map_or_else(
-                || "-".to_owned(),
-                |ms| format!("{:.2}", f64::from(ms) / 1e3),
-            )
-        };
-        format!("{} / {} / {} s", at(0.5), at(0.95), at(0.99))
-    };
-    let rows = [
-        ("Came", people.came.to_string()),
-        ("Heard", people.heard.to_string()),
-        ("Had heard nothing at the end", people.waiting.to_string()),
-        ("Gave up", people.gave_up.to_string()),
-        ("Listened at once, the most", people.peak.to_string()),
-        (
-            "From the press they meant to the sound: half, 95 and 99 of a hundred",
-            times(&people.waits),
-        ),
-        ("Lost the connection", people.disconnected.to_string()),
-        (
-            "Came back, and within",
-            format!("{}, {}", people.back, times(&people.returns)),
-        ),
-        ("Sound heard", format!("{:.0} s", sound.heard_s)),
-        (
-            "Streams with gaps, and what was missing",
-            format!("{}, {:.1} s", sound.gapped, sound.lost_ms as f64 / 1e3),
-        ),
-        (
-            "Longest silence of those watched",
-            format!(
-                "{:.2} s of {}",
-                sound.silence_ms as f64 / 1e3,
-                sound.watched
-            ),
-        ),
-        (
-            "The driver: core, lateness (p99), not sent",
-            format!(
-                "{:.0} %, {:.1} ms, {}",
-                driver.cpu * 100.0,
-                driver.late_p99_ms,
-                driver.unsent
-            ),
-        ),
-    ];
-    html! {
-        h2 { "What people had" }
-        table { @for (what, value) in rows { tr { td { (what) } td { (value) } } } }
+    html! { section class="stack" aria-labelledby="people" {
+        div class="head" { h2 id="people" { "What people had" } }
+        table { tbody { @for (what, value) in rows(record) { tr { th scope="row" { (what) } td { (value) } } } } }
         @if !record.seen.attacks.is_empty() {
-            table {
-                tr { th { "Attack" } th { "Sent" } th { "Let in" } th { "Refused" } th { "Closed" } th { "Not sent" } }
-                @for (kind, part) in &record.seen.attacks {
-                    tr { td { (format!("{kind:?}")) } td { (part.sent) } td { (part.let_in) } td { (part.refused) } td { (part.dropped) } td { (part.unsent) } }
-                }
-            }
+            div class="scroll" tabindex="0" role="group" aria-label="Attacks" { table {
+                thead { tr { th scope="col" { "Attack" } @for head in ["Sent", "Let in", "Refused", "Closed", "Not sent"] { th scope="col" class="num" { (head) } } } }
+                tbody { @for (kind, part) in &record.seen.attacks { tr {
+                    th scope="row" { (format!("{kind:?}")) }
+                    @for count in [part.sent, part.let_in, part.refused, part.dropped, part.unsent] { td class="num" { (number(count)) } }
+                } } }
+            } }
         }
-    }
-}
-
-fn seconds(seconds: &[Second]) -> Markup {
-    let step = seconds.len().div_ceil(POINTS_MAX).max(1);
-    let most = |of: fn(&Second) -> u32| seconds.iter().map(of).max().unwrap_or(0);
-    let curve = |frame: &Frame, of: fn(&Second) -> u32| {
-        let points = (0_u32..).zip(seconds).step_by(step);
-        points
-            .map(|(at, second)| {
-                format!(
-                    "{:.1},{:.1} ",
-                    frame.x(f64::from(at)),
-                    frame.y(f64::from(of(second)))
-                )
-            })
-            .collect::<String>()
-    };
-    let frame = |most: u32| Frame {
-        x_most: seconds.len() as f64,
-        y_most: f64::from(most.max(1)),
-    };
-    let (inside, came) = (
-        frame(most(|one| one.inside)),
-        frame(most(|one| one.came.max(one.heard))),
-    );
-    html! {
-        h2 { "Second by second" }
-        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="listeners" {
-            (inside.axes("seconds", "listeners"))
-            polyline class="line" points=(curve(&inside, |one| one.inside)) {}
-        }
-        p { "Who came (red) and who began to hear (green), a second:" }
-        svg viewBox=(format!("0 0 {WIDTH} {HEIGHT}")) role="img" aria-label="presses and joins a second" {
-            (came.axes("seconds", "people a second"))
-            polyline class="line other" points=(curve(&came, |one| one.came)) {}
-            polyline class="line" points=(curve(&came, |one| one.heard)) {}
-        }
-    }
+    } }
 }
 
 fn beside(record: &Record) -> Markup {
-    html! {
-        @if !record.simulated.is_empty() {
-            h2 { "The same night in the virtual world" }
-            table {
-                tr { th { "What" } th { "On the wire" } th { "Simulated" } th { "Difference" } }
-                @for one in &record.simulated {
-                    tr { td { (one.what) } td { (short(one.wire)) } td { (short(one.simulated)) } td { (short(one.wire - one.simulated)) } }
-                }
-            }
+    html! { @if !record.simulated.is_empty() {
+        section aria-labelledby="virtual" {
+            div class="head" { h2 id="virtual" { "The same night in the virtual world" } }
+            div class="scroll" tabindex="0" role="group" aria-labelledby="virtual" { table {
+                thead { tr { th scope="col" { "What" } th scope="col" class="num" { "On the wire" } th scope="col" class="num" { "Simulated" } th scope="col" class="num" { "Difference" } } }
+                tbody { @for one in &record.simulated { tr {
+                    th scope="row" { (one.what) } td class="num" { (short(one.wire)) } td class="num" { (short(one.simulated)) } td class="num" { (short(one.wire - one.simulated)) }
+                } } }
+            } }
         }
-    }
+    } }
 }
 
 fn unseen(record: &Record) -> Markup {
-    let all = record
-        .claim
-        .as_ref()
-        .map_or(&record.not_rehearsed, |claim| &claim.not_rehearsed);
-    html! {
-        h2 { "What was not rehearsed" }
-        ul { @for one in all { li { (one) "." } } }
-    }
+    let claim = record.claim.as_ref();
+    let all = claim.map_or(&record.not_rehearsed, |claim| &claim.not_rehearsed);
+    html! { section aria-labelledby="unseen" {
+        div class="head" { h2 id="unseen" { "What was not rehearsed" } }
+        ul class="unbound" { @for one in all { li { (one) "." } } }
+    } }
 }
+
+#[cfg(test)]
+#[path = "page/tests.rs"]
+mod tests;

@@ -2,78 +2,57 @@
 
 use hustings_evidence::judge::words::{clock, duration, number};
 use hustings_evidence::judge::{Class, Evidence, Explanation, Minute, Outcome, Part};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use time::OffsetDateTime;
 use time::format_description::FormatItem;
 use time::macros::format_description;
 
 use super::drawn::charts;
 use super::{Numbers, Report};
+use crate::paper::Paper;
 
-const STYLE: &str = include_str!("../../../../../web/hustings.css");
 /// What this page has beyond the pages of the evening: long tables fold in print, evidence keeps together, and times of a
 /// chart have room on a phone.
 const MORE_STYLE: &str = ".weigh li,.nums>div{break-inside:avoid}.wide td{min-inline-size:14rem}.hash{font-family:var(--mono);font-size:var(--t0);overflow-wrap:anywhere}@media(max-width:40rem){.ticks span:not(:first-child):not(:last-child){display:none}}@media print{details.data>summary{display:none}.scroll{overflow:visible}}";
 const CHECK: &str = "M4 12.5l5.5 5.5L20.5 6";
 const CROSS: &str = "M5 5l14 14M19 5L5 19";
-const MARK: &str = "M1 19.5h22V23H1zM4 12h3.5v7.5H4zM10.25 9.5h3.5v10h-3.5zM16.5 14H20v5.5h-3.5z";
-/// Nothing is fetched and nothing runs, whatever somebody wrote into a title.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const DAY: &[FormatItem<'static>] =
     format_description!("[weekday] [day padding:none] [month repr:long] [year]");
 
 pub(super) fn page(report: &Report) -> Markup {
     let finding = &report.finding;
-    html! {
-        (DOCTYPE)
-        html lang="en" dir="ltr" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                meta name="referrer" content="no-referrer";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
-                title { "Report: " (report.title) }
-                style { (PreEscaped(STYLE)) (PreEscaped(MORE_STYLE)) }
+    Paper {
+        title: format!("Report: {}", report.title),
+        house: if report.public {
+            "Public report"
+        } else {
+            "Operator’s report"
+        },
+        style: MORE_STYLE,
+        main: html! {
+            div class="stack" {
+                p class="soft" { (report.title) " · " (when(finding.from, finding.to)) }
+                h1 class="verdict" { (finding.headline) }
+                p class="stand" { (finding.summary) }
             }
-            body {
-                a class="skip" href="#main" { "Skip to the main part" }
-                header class="mast" { div class="wrap" {
-                    span class="mark" {
-                        svg viewBox="0 0 24 24" aria-hidden="true" focusable="false" {
-                            path fill="currentColor" d=(MARK) {}
-                            circle cx="12" cy="4.75" r="3" fill="none" stroke="var(--lamp,currentColor)" stroke-width="2.25" {}
-                        }
-                        "Hustings"
-                    }
-                    span class="house" { @if report.public { "Public report" } @else { "Operator’s report" } }
-                } }
-                main id="main" class="wrap" { article class="stack loose sect" {
-                    div class="stack" {
-                        p class="soft" { (report.title) " · " (when(finding.from, finding.to)) }
-                        h1 class="verdict" { (finding.headline) }
-                        p class="stand" { (finding.summary) }
-                    }
-                    (classes(report))
-                    (charts(report))
-                    (why(report))
-                    (others(report))
-                    (own_part(report))
-                    div class="cols even" { (ran_out(report)) (unknown(report)) }
-                    (harmed(report))
-                    (minute_by_minute(&report.minutes))
-                    (timeline(report))
-                    (figures(&report.numbers, report))
-                    (proof(report))
-                } }
-                footer class="foot" { div class="wrap" {
-                    span { "Made by Hustings from its flight recorder. All times are UTC. No address is stored." }
-                    a href="#numbers" { "What the numbers mean" }
-                } }
-            }
-        }
+            (classes(report))
+            (charts(report))
+            (why(report))
+            (others(report))
+            (own_part(report))
+            div class="cols even" { (ran_out(report)) (unknown(report)) }
+            (harmed(report))
+            (minute_by_minute(&report.minutes))
+            (timeline(report))
+            (figures(&report.numbers, report))
+            (proof(report))
+        },
+        foot: html! {
+            span { "Made by Hustings from its flight recorder. All times are UTC. No address is stored." }
+            a href="#numbers" { "What the numbers mean" }
+        },
     }
+    .markup()
 }
 
 fn when(from: u64, to: u64) -> String {
