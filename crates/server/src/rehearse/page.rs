@@ -4,7 +4,7 @@ mod plot;
 mod seconds;
 
 use hustings_evidence::judge::words::{duration, number};
-use hustings_rehearse::fit::{Capacity, Claim, Driver, Fit, Point};
+use hustings_rehearse::fit::{Capacity, Claim, Fit, Point};
 use maud::{Markup, html};
 
 use self::plot::{Frame, key, short};
@@ -22,6 +22,7 @@ pub fn page(record: &Record) -> String {
             p class="soft" { "Rehearsal of " (record.target) " · " (what(record)) " · " (duration(record.lasted_s.max(0.0) as u64)) }
             h1 class="verdict" { (verdict(record)) }
             @if let Some(why) = &record.ended_early { p class="stand" { "It ended early: " (why) "." } }
+            @if let Some(why) = &record.bottleneck { p class="stand" { "The driver was the bottleneck, and what it saw says little of the target: " (why) "." } }
             (reasons(record))
         }
         (figures(record))
@@ -221,12 +222,6 @@ fn plot_fit(fit: &Fit, points: &[Point], claim: &Claim) -> Markup {
     frame.plot(&says, "listeners", &inside)
 }
 
-/// The worst that a driver was at any load: of a claim each load has a measure of its own.
-fn worst_driver(record: &Record) -> Driver {
-    let points = record.points.iter().map(|point| point.driver);
-    points.fold(record.seen.driver, |worst, one| worst.worse(&one))
-}
-
 fn times(spread: &Spread) -> String {
     let at = |share| spread.quantile(share).map(|ms| f64::from(ms) / 1e3);
     match (at(0.5), at(0.95), at(0.99)) {
@@ -239,7 +234,7 @@ fn times(spread: &Spread) -> String {
 
 fn rows(record: &Record) -> Vec<(&'static str, String)> {
     let (people, sound) = (&record.seen.people, &record.seen.sound);
-    let driver = worst_driver(record);
+    let driver = record.driver();
     let mut rows = vec![
         ("Had heard nothing at the end", number(people.waiting)),
         ("Gave up", number(people.gave_up)),

@@ -1,7 +1,7 @@
 //! What the page says of a claim that is made, of one that is withdrawn, and of a scenario.
 
 use hustings_control::gate::Resource;
-use hustings_rehearse::fit::Use;
+use hustings_rehearse::fit::{Driver, Use};
 
 use super::*;
 use crate::rehearse::{FORMAT, Seen};
@@ -24,6 +24,7 @@ fn record(late_ms: f64) -> Record {
             pressed: 100,
             unsent: 0,
         },
+        ..Point::default()
     };
     let loads = [100.0, 200.0, 400.0, 600.0, 800.0];
     let rounds = (1..=2).flat_map(|round| loads.map(|load| point(round, load)));
@@ -39,6 +40,7 @@ fn record(late_ms: f64) -> Record {
         lasted_s: 125.0,
         permit: Some("00000000000000af".into()),
         ended_early: None,
+        bottleneck: None,
         seen: Seen::default(),
         points: rounds.collect(),
         not_rehearsed: vec!["<b>the uplink</b>".into()],
@@ -56,7 +58,7 @@ fn record(late_ms: f64) -> Record {
 fn a_claim_stands_in_the_house_look_and_needs_nothing_else() {
     let html = page(&record(1.0));
     for words in [
-        "This installation holds 1,500 listeners.",
+        "This installation holds 1,485 listeners.",
         "Files ends first.",
         "Ends with, listeners",
         "where it ends, with 95 % certainty",
@@ -80,6 +82,7 @@ fn a_claim_that_is_withdrawn_does_not_say_where_it_ends() {
     for words in [
         "No claim is made.",
         "332 ms late",
+        "The driver was the bottleneck",
         "sent within 332 ms of their time",
     ] {
         assert!(html.contains(words), "{words}: {html}");
