@@ -16,8 +16,8 @@ use super::parse_ttl;
 use crate::clock::Clock;
 use crate::open_files;
 use crate::rehearse::{
-    Cue, FORMAT, Loads, Plan, Record, Seen, Target, Wire, beside_simulation, greet, page, tell,
-    words,
+    Cue, FORMAT, Loads, Plan, Record, Seen, Target, Wire, beside_simulation, greet,
+    loads_beside_simulation, page, tell, words,
 };
 
 /// Files that a driver needs beside its connections.
@@ -251,6 +251,10 @@ impl RehearseCommand {
         })?;
         record.ended_early = wire.refused().map(|refusal| refusal.to_string());
         record.seen = wire.finish();
+        if of == 1 && record.ended_early.is_none() {
+            record.simulated =
+                loads_beside_simulation(&record.points, f64::from(rate), self.seed, &record.seen)?;
+        }
         Ok(())
     }
 

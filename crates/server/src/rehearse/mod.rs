@@ -34,7 +34,7 @@ pub use points::{Even, Loads, REST};
 pub use record::{Beside, FORMAT, PARTS_MAX, Record};
 pub use schedule::{Deed, Nothing, Schedule};
 pub use seen::{People, Second, Seen, Sound, Spread};
-pub use simulated::beside_simulation;
+pub use simulated::{beside_simulation, loads_beside_simulation};
 pub use standing::Standing;
 pub use target::Target;
 pub use visitor::{Coming, Manner};
