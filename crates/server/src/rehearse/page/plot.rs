@@ -37,7 +37,7 @@ impl Frame {
         )
     }
 
-    /// A cross, whose arms do not depend on how far the picture is stretched: a stroke of no length with round ends.
+    /// A dot that stays round however far the picture is stretched: a stroke of no length with round ends.
     pub(super) fn dot(&self, at: (f64, f64)) -> String {
         format!("M{:.1} {:.1}h0", self.x(at.0), self.y(at.1))
     }
@@ -81,14 +81,14 @@ pub(super) fn key(lines: &[(&str, &str)]) -> Markup {
     } } }
 }
 
-/// 1.25G, 340M, 12,345, 0.93.
+/// 1.25G, 340.0M, 12,345, 5, 0.93.
 pub(super) fn short(value: f64) -> String {
     match value.abs() {
         size if size >= 1e9 => format!("{:.2}G", value / 1e9),
         size if size >= 1e6 => format!("{:.1}M", value / 1e6),
         size if size >= 10.0 && value > 0.0 => number(value.round() as u64),
         size if size >= 10.0 => format!("{value:.0}"),
-        0.0 => "0".to_owned(),
+        size if size.fract() == 0.0 => format!("{value:.0}"),
         _ => format!("{value:.2}"),
     }
 }
