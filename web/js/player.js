@@ -24,6 +24,8 @@ const ASIDES_MAX = 500;
 const QUEUE_MAX = 4 << 20;
 /** The stream says something several times a second. After this silence the connection is held for dead. */
 const SILENT_MS = 8000;
+/** ms without a move of the play head after which it stands. */
+const STANDS_MS = 500;
 
 const FORMATS = [
   ["live.webm", 'audio/webm; codecs="opus"', WebmSplitter],
@@ -60,6 +62,8 @@ export class Player extends EventTarget {
   #cadence = 0.1;
   #seen = [];
   #heardAt = 0;
+  /** Where the play head was when it last moved, and when that was. */
+  #stood = { at: 0, since: 0 };
   #asides = [];
   #roster = null;
   #timer = 0;
@@ -88,7 +92,11 @@ export class Player extends EventTarget {
       if (this.#media) this.#anew(); else if (this.wanted) this.#plainFailed();
     });
     audio.addEventListener("ended", () => !this.#media && !this.#holding && this.wanted && this.#plainFailed());
-    addEventListener("online", () => this.wanted && this.state !== "playing" && this.#hush?.abort());
+    addEventListener("online", () => {
+      if (!this.wanted || this.state === "playing") return;
+      if (this.state === "offline") this.#to("finding");
+      this.#hush?.abort();
+    });
     addEventListener("offline", () => this.wanted && this.state === "finding" && this.#to("offline"));
   }
 
@@ -336,9 +344,18 @@ export class Player extends EventTarget {
   #align() {
     const { buffered, currentTime } = this.#audio;
     if (!buffered.length || this.#audio.seeking) return;
-    for (let i = 0; i < buffered.length; i += 1) if (currentTime >= buffered.start(i) - 0.02 && currentTime < buffered.end(i) - 0.02) return;
     const last = buffered.length - 1;
+    // A browser that runs dry may stop some tenths of a second before the hole, and would wait there for ever.
+    const rest = this.#stands() ? last : 0;
+    for (let i = rest; i <= last; i += 1) if (currentTime >= buffered.start(i) - 0.02 && currentTime < buffered.end(i) - 0.02) return;
     if (buffered.start(last) > currentTime + 0.02) this.#audio.currentTime = buffered.start(last) + 0.001;
+  }
+
+  /** Whether the head has not moved for a while, for want of sound. */
+  #stands() {
+    const { currentTime, paused, readyState } = this.#audio, now = performance.now();
+    if (currentTime !== this.#stood.at || paused || readyState > 2) this.#stood = { at: currentTime, since: now };
+    return now - this.#stood.since > STANDS_MS;
   }
 
   #look() {
