@@ -75,7 +75,10 @@ export const hear = async (page, seconds) => {
     if (!audio) throw new Error("the page has no sound element");
     if (!window.tap) {
       const context = new AudioContext();
-      const source = audio.srcObject ? context.createMediaStreamSource(audio.srcObject) : audio.captureStream ? context.createMediaStreamSource(audio.captureStream()) : context.createMediaElementSource(audio);
+      const stream = audio.srcObject ?? audio.captureStream?.();
+      // An element that has just got a new source has its track a moment later.
+      if (stream && !stream.getAudioTracks().length) await new Promise((come) => stream.addEventListener("addtrack", come, { once: true }));
+      const source = stream ? context.createMediaStreamSource(stream) : context.createMediaElementSource(audio);
       const node = context.createScriptProcessor(4096, 1, 1);
       source.connect(node);
       node.connect(context.destination);
