@@ -249,7 +249,7 @@ fn alarms(now: &Now) -> Markup {
         p class="small soft" id="webhook" { @match &now.webhook {
             None => "No webhook is set: alarms are told here and in the log only."
             Some(of) => {
-                "The webhook took " (number(of.told)) " messages; " (number(of.waiting as u64)) " wait, " (number(of.dropped)) " were dropped."
+                "Messages the webhook took: " (number(of.told)) "; " (number(of.waiting as u64)) " wait, " (number(of.dropped)) " were dropped."
                 @if let Some(why) = &of.trouble { " " b { "The last try failed: " } (why) "." }
             }
         } }
