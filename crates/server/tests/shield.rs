@@ -114,16 +114,10 @@ fn a_dropped_prefix_cannot_connect_until_it_times_out_and_others_can() {
     let told = Instant::now();
     let answer = line
         .ask(r#"{"drop":[["10.77.1.0/24",4],["fd00:77:1:100::/64",4],["fd00:77:2:100::/56",60]]}"#);
+    let took = told.elapsed();
     assert_eq!(answer, r#"{"dropped":3,"already":0,"refused":0}"#);
-    assert!(
-        !reaches(1, Net::v4(1), PUBLIC),
-        "dropped within 1 s of the batch"
-    );
-    assert!(
-        told.elapsed() < Duration::from_secs(1),
-        "took {:?}",
-        told.elapsed()
-    );
+    assert!(took < Duration::from_secs(1), "took {took:?}");
+    assert!(!reaches(1, Net::v4(1), PUBLIC), "dropped by the answer");
     assert!(!reaches(1, Net::v6(1), PUBLIC) && !reaches(2, Net::v6(2), PUBLIC));
     // The stage's port, the other family's prefix, and a neighbour in the same /48 are not touched.
     assert!(reaches(1, Net::v4(1), STAGE) && reaches(1, Net::v6(1), STAGE));
