@@ -149,8 +149,8 @@ for (const query of ["", "?format=mp4"]) {
     const page = await context.newPage();
     await page.goto(`${house.public}/s/demo${query}`);
     await listen(page);
-    // Rosters come in the stream once in 2 s, levels some four times a second; state events are not the player's. How often a
-    // plate moves is a matter of who talks how.
+    // Rosters come in the stream once in 2 s at most, three times in all; levels some four times a second, of which a busy page
+    // tells several at once. How often a plate moves is a matter of who talks how.
     const { told, moves } = await page.evaluate((ms) => new Promise((done) => {
       let told = 0, moves = 0;
       globalThis.hustings.player.addEventListener("roster", () => { told += 1; });
@@ -159,7 +159,7 @@ for (const query of ["", "?format=mp4"]) {
       setTimeout(() => done({ told, moves }), ms);
     }), 6000);
     console.log(`    told ${told} times in 6 s, moved ${moves} times`);
-    if (told < 10 || moves < 4) throw new Error(`told ${told} times in 6 s, moved ${moves} times`);
+    if (told < 6 || moves < 4) throw new Error(`told ${told} times in 6 s, moved ${moves} times`);
     await context.close();
   });
 }
