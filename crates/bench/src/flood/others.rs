@@ -11,6 +11,8 @@ use super::wire::{Stretch, Wire};
 /// would be a rush for the seats that a space is guaranteed where all others are taken, and its own door would be busy.
 const PER_S: f64 = 70.0;
 const PRESS: Duration = Duration::from_millis(14_300);
+/// After the stretch, for those who pressed last and are asked to come twice.
+const AFTER: Duration = Duration::from_secs(2);
 /// How long one of them listens.
 const LISTENS: Duration = Duration::from_secs(2);
 /// Their connections at once, with room to spare.
@@ -41,17 +43,18 @@ impl Others {
         rustix::process::nice(AHEAD_OF_THE_DRIVER)?;
         let cpu = super::phase::own_cpu()?;
         self.0.clear();
+        let lasts = stretch.lasts + AFTER;
         self.0.run(&Stretch {
             honest_per_s: 0.0,
             honest_begin: stretch.honest_begin,
             honest_last: PRESS,
             other_per_s: PER_S,
             flood: None,
-            lasts: stretch.lasts,
+            lasts,
             host: None,
         })?;
         Ok(Joined {
-            fared: Fared::of(&self.0.joiners, super::wire::OTHER, stretch.lasts),
+            fared: Fared::of(&self.0.joiners, super::wire::OTHER, lasts),
             cpu: super::phase::own_cpu()?.saturating_sub(cpu),
             late_us: std::mem::take(&mut self.0.seen.late_us),
         })

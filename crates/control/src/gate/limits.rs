@@ -134,8 +134,9 @@ pub const RUSH_MIN: f64 = 3.0;
 /// seats of a second before anything is measured.
 pub const CALM_BURST_PART: u32 = 16;
 pub const CALM_BURST_MIN: u32 = 128;
-/// Seconds of its newest joiners' pace for which a space below its guarantee finds seats that nobody else may borrow.
-pub const GUARANTEE_AHEAD_S: f64 = 3.0;
+/// Seconds of its newest joiners' pace for which a space below its guarantee finds seats that nobody else may borrow. More than
+/// the five for which a door is calm: else others' crowds would make its joiners come twice.
+pub const GUARANTEE_AHEAD_S: f64 = 6.0;
 /// Of the seats that others might borrow, so many stay free while spaces below their guarantee are quiet, so that their first
 /// comers find some: one in `QUIET_KEPT_PART`, at least `QUIET_KEPT_MIN`, but never more than a tenth of all.
 pub const QUIET_KEPT_PART: u32 = 50;
