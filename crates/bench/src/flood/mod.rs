@@ -101,8 +101,9 @@ fn report(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result<()>
     let mut before = hall.phase("no flood", rate, None)?;
     let (mut calms, mut storms) = (vec![before.other.clone()], Vec::new());
     for kind in kinds {
-        hall.rest()?;
+        // The driver reads nothing meanwhile: it hears the rest before it is asked who was silent.
         let ticket = hall.node.resume_ticket()?;
+        hall.rest()?;
         let name = kind.name();
         let storm = hall.phase(name, rate, Some((*kind, rate * TIMES, &ticket)))?;
         let after = hall.calm(rate)?;
