@@ -31,6 +31,8 @@ const does = async (name, yes) => {
   await board.waitForSelector("dialog", { state: "detached" });
   await board.waitForSelector("#board");
 };
+/** What a page that opens now is told of the door: made anew with each change, and kept by caches for a second. */
+const shut = () => until("the line in serving.json", async () => (await (await fetch(`${demo()}/serving.json`)).json()).mode === "storm");
 const number = async (id) => Number((await board.textContent(id)).replaceAll(",", ""));
 
 await test("the server starts with a live space", () => house.start("--demo", "--alarm-webhook", `http://127.0.0.1:${ear.address().port}/hook`), { needed: true });
@@ -88,6 +90,7 @@ await test("the door is paused: a newcomer waits, who is inside hears on", async
   await does("Pause the door", "Pause the door");
   await words(board, "h1", "You keep one door shut.");
   if (!(await house.api("GET", "/spaces/demo/door")).paused) throw new Error("the door is not paused");
+  await shut();
   watched.newcomer = newcomer = await open(crowd, demo());
   // The page asks by itself, and is given a place.
   await newcomer.waitForSelector("#line");
@@ -171,6 +174,7 @@ await test("without script the board is complete, and acts", async () => {
   if (!(await page.content()).includes("the public door is dropped")) throw new Error("nothing says that it is dropped");
   const answer = await fetch(`${demo()}/live.ogg`, { signal: AbortSignal.timeout(3000) });
   if (answer.ok) throw new Error("a stranger comes in by a dropped door");
+  await shut();
   watched.late = late = await open(crowd, demo());
   await words(late, "#news", "Nobody new comes in for now.");
   await late.click("#listen");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Time between two ticks: what was dealt lasts that long.
 pub(super) const TICK: Duration = Duration::from_millis(100);
-/// Ticks between two `serving.json`s of a door: it is cacheable for 1 s.
+/// Ticks between two `serving.json`s of a door: it is cacheable for 1 s. A door whose mode changes has a new one at once.
 pub(super) const SERVING_EVERY: u64 = 10;
 /// Time between two writes of what a restart must not lose. A killed node knows who was inside as of then.
 pub(super) const KEPT_EVERY: Duration = Duration::from_secs(3);

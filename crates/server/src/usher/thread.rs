@@ -172,6 +172,10 @@ impl Booth {
             load.cadence_ms = 0;
         }
         let report = self.usher.tick(&load, times);
+        // Before anybody hears of a new mode: a page that looks now is not sent past a line that has just begun.
+        if !report.modes.is_empty() || self.ticks.is_multiple_of(SERVING_EVERY) {
+            self.serve(times);
+        }
         self.entrance.tell(Standing {
             capacity: report.capacity,
             out: self.entrance.hall.out(),
@@ -191,9 +195,6 @@ impl Booth {
             tracing::warn!(
                 "more tickets were used than are remembered for long; a used one may be good again sooner"
             );
-        }
-        if self.ticks.is_multiple_of(SERVING_EVERY) {
-            self.serve(times);
         }
         self.ticks += 1;
         if let Some(pages) = &self.pages {

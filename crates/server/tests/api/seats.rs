@@ -1,6 +1,7 @@
 //! What operators set of a door, and tickets given out before the event.
 
 use hustings::api::auth::TokenRole;
+use hustings_control::ids::SpaceId;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -40,6 +41,36 @@ async fn an_operator_sets_a_door_and_a_restart_keeps_it() {
         (&open.body["limit"], &open.body["paused"]),
         (&Value::Null, &json!(false))
     );
+}
+
+#[tokio::test]
+async fn a_door_that_is_shut_is_told_to_pages_before_it_is_told_to_anybody_else() {
+    let data = tempfile::tempdir().unwrap();
+    let node = Node::start(data.path()).await;
+    node.space("evening").await;
+    let at = "/api/v1/spaces/evening/door";
+    let set = node
+        .operate(Method::PUT, at, json!({ "paused": true }))
+        .await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    let told = || {
+        let events = serde_json::to_value(node.app.entrance.events()).unwrap();
+        let mut events = events.as_array().unwrap().iter();
+        events.any(|one| one["kind"] == "mode" && one["to"] == "storm")
+    };
+    while !told() {
+        tokio::task::yield_now().await;
+    }
+    let evening = SpaceId::parse("evening").unwrap();
+    let serving = node
+        .app
+        .directory
+        .get(&evening)
+        .unwrap()
+        .serving
+        .load_full();
+    let serving: Value = serde_json::from_slice(&serving.unwrap().body).unwrap();
+    assert_eq!(serving["mode"], "storm", "{serving}");
 }
 
 #[tokio::test]
