@@ -122,8 +122,11 @@ await test("a reload keeps the place", async () => {
 });
 await test("a second tab has a place of its own", async () => {
   const second = await page.context().newPage();
+  // The first one is asleep, or has other work: it says nothing to anybody.
+  const busy = page.evaluate(() => { for (const end = Date.now() + 3000; Date.now() < end;); });
   await second.goto(url());
   await inLine(second);
+  await busy;
   const [mine, other] = await Promise.all([page, second].map(async (of) => of.evaluate(() => sessionStorage.getItem("hustings-line-demo") ?? localStorage.getItem("hustings-line-demo"))));
   if (!mine || !other || JSON.parse(mine).token === JSON.parse(other).token) throw new Error("both tabs have one place");
   await second.close();
@@ -235,6 +238,7 @@ await test("before the start a place can be kept, and is used first; a link's ti
   await house.api("POST", "/spaces", { id: "soon", title: "It starts in an hour", starts_at: Date.now() + 3600000 });
   watched.page = page = await open(crowd, url("soon"));
   await page.click("#rsvp");
+  await until("the place that is kept", () => page.locator("#rsvp-kept").isVisible());
   await words(page, "#rsvp-kept", "A place is kept for you");
   if (await page.locator("#rsvp").isVisible()) throw new Error("the button is still there");
   const ticket = await page.evaluate(() => JSON.parse(localStorage.getItem("hustings-invited-soon")));

@@ -14,7 +14,7 @@ const TICKET_MS = 9 * 60000;
 const RESUME_MS = 11_000;
 /** Questions for it that may fail before it is left until the next start. */
 const RESUME_TRIES = 5;
-/** ms that a page gets to say that the place kept here is in its hands. */
+/** ms until the place kept here counts as another tab's: a page that is loaded anew finds its own old self still going. */
 const WHOSE_MS = 120;
 /** Puzzles that one page solves, and ms that a solution is good. */
 const PUZZLES_MAX = 3, SOLVED_MS = 270000;
@@ -65,6 +65,8 @@ export class Door extends EventTarget {
   #wake = null;
   #renew = 0;
   #alone = null;
+  /** Gives the place kept here free for other tabs. */
+  #release = null;
   #channel = null;
   #local = stores("localStorage");
   #session = stores("sessionStorage");
@@ -81,7 +83,7 @@ export class Door extends EventTarget {
     addEventListener("pageshow", ({ persisted }) => persisted && keep(this.#session, this.#key("back"), null));
     addEventListener("online", () => this.#wake?.abort());
     this.#invitedByLink();
-    if (globalThis.BroadcastChannel) {
+    if (!navigator.locks && globalThis.BroadcastChannel) {
       this.#channel = new BroadcastChannel(this.#key("line"));
       this.#channel.addEventListener("message", ({ data }) => {
         if (data === "whose" && this.#place && this.#alone !== false) this.#channel.postMessage("mine");
@@ -125,7 +127,7 @@ export class Door extends EventTarget {
   /** The sound has begun. */
   inside() {
     this.#solved = null;
-    if (this.#place) this.#keepPlace(null);
+    this.#forget();
     this.line = null;
     this.closed = false;
     this.#to("in");
@@ -141,7 +143,7 @@ export class Door extends EventTarget {
   /** Gives the place away. */
   leave() {
     this.#stop?.abort();
-    this.#keepPlace(null);
+    this.#forget();
     this.#ticket = this.#solved = null;
     this.line = null;
     this.closed = false;
@@ -380,17 +382,38 @@ export class Door extends EventTarget {
     keep(this.#alone === false ? this.#session : this.#local, this.#key("line"), place);
   }
 
+  #forget() {
+    if (this.#place) this.#keepPlace(null);
+    this.#release?.();
+    this.#release = null;
+  }
+
   /** The place kept here may be in another tab's hands: then this one takes its own. */
   async #claim() {
-    if (this.#place) return;
+    if (this.#place || this.#release) return;
     const shared = kept(this.#local, this.#key("line"));
+    this.#alone = await (navigator.locks ? this.#locked() : this.#unclaimed(shared));
+    const place = this.#alone ? shared : kept(this.#session, this.#key("line"));
+    this.#place = TOKEN.test(place?.token) ? place : null;
+  }
+
+  /** True with the lock, which a tab that sleeps holds as well. */
+  #locked() {
+    return new Promise((done) => {
+      const late = new AbortController();
+      setTimeout(() => late.abort(), WHOSE_MS);
+      const held = () => { done(true); return new Promise((release) => { this.#release = release; }); };
+      navigator.locks.request(this.#key("line"), { signal: late.signal }, held).catch(() => done(false));
+    });
+  }
+
+  /** Without TLS there are no locks: the other tab is asked. */
+  async #unclaimed(shared) {
     this.#alone = null;
     if (shared && this.#channel) {
       this.#channel.postMessage("whose");
       await sleep(WHOSE_MS);
     }
-    this.#alone ??= true;
-    const place = this.#alone ? shared : kept(this.#session, this.#key("line"));
-    this.#place = TOKEN.test(place?.token) ? place : null;
+    return this.#alone ?? true;
   }
 }
