@@ -19,6 +19,9 @@ const player = new Player(audio, base, door, data.hold);
 let armed = false;
 /** Set when the turn has come and the browser wants a press. */
 let asks = false;
+/** ms. A press so soon after the sound began by itself was meant to begin it. */
+const MEANT_MS = 700;
+let byItself = 0;
 /** ms between two looks at state.json, when events do not come. */
 const POLL_MS = 5000;
 let part = null;
@@ -68,6 +71,7 @@ const takeButton = () => {
 const press = () => {
   if (part?.speaking()) return;
   asks = false;
+  if (player.wanted && Date.now() - byItself < MEANT_MS) return;
   if (player.wanted || armed) { armed = false; player.stop(); return render(); }
   if (running()) player.start();
   else { armed = true; player.arm(); }
@@ -78,7 +82,7 @@ const press = () => {
 const onTurn = async () => {
   if (player.wanted || !running()) return;
   asks = !await player.may();
-  if (!asks && !player.wanted && door.state === "turn") player.start();
+  if (!asks && !player.wanted && door.state === "turn") { byItself = Date.now(); player.start(); }
   render();
   headline();
 };
