@@ -55,25 +55,26 @@ export const drawStage = (api, studio, host) => {
   });
 };
 
+const ACTIONS = { allow: "Allow to talk", mute: "Mute", rename: "Rename", remove: "Remove" };
 const actions = (box, api, one, me, host) => {
-  const wanted = [];
-  if (host && !me) {
-    if (one.muted_by_host) wanted.push(["allow", "Allow to talk"]);
-    else if (one.seat === "taken" && !one.muted) wanted.push(["mute", "Mute"]);
-    wanted.push(["rename", "Rename"], ["remove", "Remove"]);
+  const wanted = host && !me ? ["rename", "remove"] : [];
+  if (wanted.length && one.muted_by_host) wanted.push("allow");
+  else if (wanted.length && one.seat === "taken" && !one.muted) wanted.push("mute");
+  if (wanted.length && (!box.firstChild || box.dataset.name !== one.name)) {
+    box.dataset.name = one.name;
+    const url = `${api}/people/${one.person}`;
+    const run = {
+      mute: () => does(call("POST", `${url}/mute`)),
+      allow: () => does(call("POST", `${url}/allow`)),
+      rename: () => rename(url, one),
+      remove: () => remove(url, one),
+    };
+    box.replaceChildren(...Object.entries(ACTIONS).map(([name, words]) => el("button", { class: `btn slim ${name === "remove" || name === "rename" ? "bare" : ""}`, type: "button", "data-action": name, onclick: run[name] }, words, el("span", { class: "vh" }, ` ${named(one)}`))));
   }
-  const key = wanted.map(([name]) => name).join();
-  if (box.dataset.shown === key && box.dataset.name === one.name) return;
-  box.dataset.shown = key;
-  box.dataset.name = one.name;
-  const url = `${api}/people/${one.person}`;
-  const run = {
-    mute: () => does(call("POST", `${url}/mute`)),
-    allow: () => does(call("POST", `${url}/allow`)),
-    rename: () => rename(url, one),
-    remove: () => remove(url, one),
-  };
-  box.replaceChildren(...wanted.map(([name, words]) => el("button", { class: `btn slim ${name === "remove" || name === "rename" ? "bare" : ""}`, type: "button", onclick: run[name] }, words, el("span", { class: "vh" }, ` ${named(one)}`))));
+  // Shown and hidden, never put in anew: a press that lasts while another button comes would be lost.
+  for (const button of box.children) button.hidden = !wanted.includes(button.dataset.action);
+  const held = document.activeElement;
+  if (held.hidden && box.contains(held)) box.querySelector("button:not([hidden])")?.focus();
 };
 
 const rename = (url, one) => {

@@ -8,6 +8,8 @@ const view = $("view");
 /** ms between two looks at the list. */
 const LOOK_MS = 10000;
 let spaces = [];
+/** What the list shows, as text. Rows put in anew without need would lose a press that has not ended. */
+let drawn = "";
 let timer = 0;
 
 const start = async () => {
@@ -42,6 +44,7 @@ const signIn = (why) => {
 
 const list = async () => {
   $("sign-out").hidden = false;
+  drawn = "";
   const made = el("div", { id: "made", class: "stack", "aria-live": "polite" });
   const bill = el("ul", { class: "bill", id: "bill" });
   view.replaceChildren(
@@ -71,9 +74,13 @@ const look = async () => {
   clearTimeout(timer);
   try {
     spaces = (await call("GET", "/api/v1/spaces")).spaces;
-    const held = $("bill")?.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    draw();
-    if (held) $("bill").querySelector(`[data-key="${CSS.escape(held)}"]`)?.focus();
+    const now = JSON.stringify(spaces);
+    if (now !== drawn) {
+      const held = $("bill")?.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+      draw();
+      if (held) $("bill").querySelector(`[data-key="${CSS.escape(held)}"]`)?.focus();
+      drawn = now;
+    }
   } catch (error) {
     if (error.status === 401 || error.status === 403) return signIn(error.message);
   }
