@@ -3,7 +3,7 @@
 
 /// A line through the costs seen of late. As long as all sweeps were alike, only their mean is known, and the
 /// assumption `PAGES_PER_FIXED` divides it into its two parts; sweeps of different lengths overrule it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct CostModel {
     weight: f64,
     seconds: f64,
@@ -23,6 +23,9 @@ impl CostModel {
     const ASSUMED: f64 = 0.01;
     /// Seconds. A sweep after a longer pause says nothing of sweeps.
     const SECONDS_MAX: f64 = 5.0;
+    /// What a model begins with, as if it had been seen: so many sweeps over one listener, each after so many seconds, for so many
+    /// microseconds. A crowd outweighs it in one sweep; a first sweep over a handful that was held up does not.
+    const BEGINS: (f64, f64, f64) = (20.0, 0.1, 5.0);
 
     /// Notes a sweep over `listeners` after `seconds` without one. A sweep over nobody teaches nothing, and one over a few little:
     /// whatever held it up would be taken for what each of them costs, and multiplied by the crowd that comes next.
@@ -63,9 +66,6 @@ impl CostModel {
 
     /// Microseconds a listener: fixed, and for each second of pages. Least squares, with the assumption as one more term.
     fn parts(&self) -> (f64, f64) {
-        if self.weight <= 0.0 {
-            return (0.0, 0.0);
-        }
         let ratio = Self::PAGES_PER_FIXED;
         let assumed = Self::ASSUMED * self.weight;
         let (a, b) = (
@@ -84,6 +84,20 @@ impl CostModel {
             return (self.cost / self.weight, 0.0);
         }
         (fixed, per_second)
+    }
+}
+
+impl Default for CostModel {
+    fn default() -> Self {
+        let (weight, seconds, cost) = Self::BEGINS;
+        Self {
+            weight,
+            seconds: weight * seconds,
+            cost: weight * cost,
+            seconds_squared: weight * seconds * seconds,
+            seconds_cost: weight * seconds * cost,
+            listeners: 0,
+        }
     }
 }
 
@@ -145,6 +159,16 @@ mod tests {
         }
         let told = fresh.sweep_us(0.1);
         assert!(told < 1_500.0, "{told} us for 200 who cost 3 us each");
+    }
+
+    #[test]
+    fn a_first_sweep_that_was_held_up_asks_for_no_wider_cadence() {
+        for listeners in 1..=8 {
+            let mut model = CostModel::default();
+            model.learn(40_000.0, listeners, 0.1);
+            let needed_s = model.interval_s(0.25);
+            assert!(needed_s < 0.1, "{needed_s} s for {listeners}");
+        }
     }
 
     #[test]
