@@ -142,11 +142,11 @@ fn overbooked(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result
     let rate = hall.rate()?;
     let mut before = hall.phase("more joiners than seats, no flood", rate, None)?;
     for kind in kinds {
-        hall.rest()?;
         let ticket = match kind {
             Kind::Replayed => hall.node.resume_ticket()?,
             _ => String::new(),
         };
+        hall.rest()?;
         let name = format!("more joiners than seats, {}", kind.name());
         let storm = hall.phase(&name, rate, Some((*kind, rate * TIMES, &ticket)))?;
         let after = hall.calm(rate)?;
