@@ -32,7 +32,8 @@ const does = async (name, yes) => {
   await board.waitForSelector("#board");
 };
 /** What a page that opens now is told of the door: made anew with each change, and kept by caches for a second. */
-const shut = () => until("the line in serving.json", async () => (await (await fetch(`${demo()}/serving.json`)).json()).mode === "storm");
+const mode = async () => (await (await fetch(`${demo()}/serving.json`)).json()).mode;
+const shut = () => until("the line in serving.json", async () => await mode() === "storm");
 const number = async (id) => Number((await board.textContent(id)).replaceAll(",", ""));
 
 await test("the server starts with a live space", () => house.start("--demo", "--alarm-webhook", `http://127.0.0.1:${ear.address().port}/hook`), { needed: true });
@@ -46,7 +47,8 @@ await test("without a token there is no board, with one there is", async () => {
   await board.fill("input[name=token]", house.token);
   await board.click("button:has-text('Sign in')");
   await board.waitForSelector("#board");
-  await words(board, "h1", "All is well.");
+  // A start on a busy disk may be told as an answer of the store that was slow, for some ten seconds.
+  await words(board, "h1", "All is well.", 30000);
 }, { needed: true });
 await test("numbers move with real listeners", async () => {
   watched.inside = inside = await open(crowd, demo());
@@ -88,7 +90,8 @@ await test("a question's first focus is no, and no changes nothing", async () =>
 });
 await test("the door is paused: a newcomer waits, who is inside hears on", async () => {
   await does("Pause the door", "Pause the door");
-  await words(board, "h1", "You keep one door shut.");
+  // A dependency that answered slowly would come first in the heading.
+  await words(board, "[data-part=spaces]", "paused");
   if (!(await house.api("GET", "/spaces/demo/door")).paused) throw new Error("the door is not paused");
   await shut();
   watched.newcomer = newcomer = await open(crowd, demo());
@@ -97,7 +100,7 @@ await test("the door is paused: a newcomer waits, who is inside hears on", async
   assertSound(await hear(inside, 3), 3);
   // Who was inside and loads the page anew comes back.
   await inside.reload();
-  await listen(inside);
+  await until("the sound again, by itself", () => inside.evaluate(() => globalThis.hustings.player.state === "playing"));
   assertSound(await hear(inside, 2), 2);
   await words(newcomer, "#line-h", "You are in line.");
 });
@@ -112,10 +115,10 @@ await test("the pause is undone from what happened: the newcomer comes in by its
   await board.click("button[aria-label*='the door is paused']");
   await board.click("dialog button:has-text('Open the door')");
   await board.waitForSelector("dialog", { state: "detached" });
-  await until("the newcomer's sound", () => newcomer.evaluate(() => [...document.querySelectorAll("audio")].some((one) => !one.paused && one.currentTime > 0)), 40000);
+  await until("the newcomer's sound", () => newcomer.evaluate(() => [...document.querySelectorAll("audio")].some((one) => !one.paused && one.currentTime > 0)), 70000);
   assertSound(await hear(newcomer, 2), 2);
   await words(board, "[data-part=log]", "the door is open again");
-}, { ms: 60000 });
+}, { ms: 90000 });
 await test("the public's status page says it too", async () => {
   const text = await (await fetch(`${demo()}/status`)).text();
   if (!text.includes("It is live.") || !text.includes("Ten minutes &lt;b&gt;late&lt;/b&gt;, sorry")) throw new Error(text);
@@ -136,6 +139,8 @@ await test("the chain's head stands there, and was sent to the webhook, signed",
   if (!shown || Number(shown[1]) < head.n || (Number(shown[1]) === head.n && shown[2] !== head.hash)) throw new Error(`${shown} beside ${JSON.stringify(head)}`);
 });
 await test("a rehearsal is seen, and ended", async () => {
+  // A listener without script, as this one is, comes in again when the door has been calm for a while.
+  await until("a calm door", async () => await mode() === "calm", 30000);
   const { permit, id } = await house.api("POST", "/rehearsals", { rate: 10, people: 5 });
   const sound = await fetch(`${demo()}/live.ogg`, { headers: { rehearsal: permit } });
   if (!sound.ok) throw new Error(`the rehearsal's sound: ${sound.status}`);
@@ -147,7 +152,7 @@ await test("a rehearsal is seen, and ended", async () => {
   if (again.status !== 410) throw new Error(`it goes on: ${again.status}`);
   await words(board, `[data-rehearsal="${id}"]`, "ended by an operator");
   await words(board, "[data-part=log]", `The rehearsal ${id} was ended.`);
-});
+}, { ms: 75000 });
 await test("the preflight looks and says what to do", async () => {
   const page = await open(crowd, "about:blank");
   await page.context().addCookies(await board.context().cookies());
@@ -171,7 +176,7 @@ await test("without script the board is complete, and acts", async () => {
   await page.click("[data-part=spaces] a:has-text('Demo')");
   await page.click(".doing[data-space=demo] button:has-text('Drop the public door')");
   await page.click("button:has-text('Drop the door')");
-  if (!(await page.content()).includes("the public door is dropped")) throw new Error("nothing says that it is dropped");
+  await words(page, "[data-part=log]", "the public door is dropped");
   const answer = await fetch(`${demo()}/live.ogg`, { signal: AbortSignal.timeout(3000) });
   if (answer.ok) throw new Error("a stranger comes in by a dropped door");
   await shut();
@@ -184,6 +189,8 @@ await test("without script the board is complete, and acts", async () => {
   const line = await (await fetch(`${demo()}/line`)).text();
   if (!line.includes("The door is closed.") || line.includes("More people")) throw new Error(line);
   assertSound(await hear(inside, 2), 2);
+  // Just loaded, it is not about to load itself anew under the press.
+  await page.goto(`${at()}?open=demo`);
   await page.click(".doing[data-space=demo] button:has-text('Give the door back')");
   await page.click("button:has-text('Give it back')");
   // Who came while it was closed comes in by itself.

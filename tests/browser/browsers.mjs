@@ -73,6 +73,12 @@ export const hear = async (page, seconds) => {
   const { rate, bytes } = await page.evaluate(async (wanted) => {
     const audio = [...document.querySelectorAll("audio")].find((one) => !one.paused) ?? document.querySelector("audio");
     if (!audio) throw new Error("the page has no sound element");
+    // An element that was put in anew, or has another source, is tapped anew.
+    const { tap } = window;
+    if (tap && (tap.audio !== audio || tap.track?.readyState === "ended")) {
+      await tap.context.close();
+      window.tap = null;
+    }
     if (!window.tap) {
       const context = new AudioContext();
       const stream = audio.srcObject ?? audio.captureStream?.();
@@ -83,7 +89,7 @@ export const hear = async (page, seconds) => {
       source.connect(node);
       node.connect(context.destination);
       await context.resume();
-      window.tap = { context, node };
+      window.tap = { context, node, audio, track: stream?.getAudioTracks()[0] };
     }
     const { context, node } = window.tap;
     const blocks = [];

@@ -54,7 +54,7 @@ await test("who waits for an announced start takes part in a draw, which goes by
   // Nobody may come in yet: all that come have to wait.
   await house.api("PUT", "/spaces/drawn/door", { paused: true });
   await house.api("POST", "/spaces/drawn/open");
-  await until("a storm", async () => (await serving("drawn")).mode === "storm");
+  await until("a storm, and the draw's time", async () => { const { mode, draw_ms: ms } = await serving("drawn"); return mode === "storm" && ms <= 10000; });
   const early = [];
   for (let i = 0; i < 12; i += 1) early.push(await knock("drawn"));
   if (!early.every((one) => one.verdict === "wait" && one.draw_ms > 0 && one.draw_ms <= 10000)) throw new Error(JSON.stringify(early[0]));

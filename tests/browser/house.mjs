@@ -80,7 +80,8 @@ export class House {
     const child = this.#child;
     await until("the server's page", async () => {
       if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`);
-      return (await fetch(`${this.public}/`)).ok;
+      // The operator's listener is the last to open.
+      return (await fetch(`${this.public}/`)).ok && (await fetch(`http://127.0.0.1:${this.operator}/healthz`)).ok;
     }, START_MS);
     this.token = readFileSync(join(this.data, "operator-token"), "utf8").trim();
   }
