@@ -157,6 +157,7 @@ impl Running {
         match event {
             Event::Connected => {
                 self.connected = true;
+                self.look_at = Instant::now();
                 if let Some(connected) = self.on_connected.take() {
                     connected();
                 }

@@ -75,7 +75,12 @@ impl Running {
     pub(super) fn answered(&mut self, answer: Result<(), DeskError>) {
         match answer {
             // What was lost meanwhile is not taken; the next look asks again.
-            Ok(()) | Err(DeskError::Refused(Refusal::Already { .. })) => self.taken = !self.lost,
+            Ok(()) | Err(DeskError::Refused(Refusal::Already { .. })) => {
+                self.taken = !self.lost;
+                // Who has the seat is put on the stage at once: the wait is for tries that failed.
+                self.ask_at = Instant::now();
+                self.look_at = self.ask_at;
+            }
             Err(DeskError::Refused(_)) if self.lost => {}
             Err(DeskError::Refused(refusal)) => {
                 tracing::info!(space = %self.handle.id, %refusal, "a session is refused the seat");
