@@ -267,6 +267,33 @@ fn a_listener_speaks_by_raising_a_hand() {
 }
 
 #[test]
+fn who_is_called_and_takes_the_hand_down_is_called_no_more() {
+    let mut room = Room::live();
+    let down = Command::LowerHand { person: LISTENER };
+    room.accept(LISTENER);
+    room.does(Actor::Person(LISTENER), down.clone());
+    assert!(!room.space.people.contains_key(&LISTENER));
+    room.accept(LISTENER);
+    room.sits(LISTENER).unwrap();
+    let events = room.does(Actor::Person(LISTENER), down.clone());
+    let left = Event::SeatLeft {
+        person: LISTENER,
+        ran_out: false,
+    };
+    assert_eq!(events, [left]);
+    assert_eq!(
+        room.sits(LISTENER),
+        Err(Refusal::NotAllowed {
+            needed: Role::Speaker
+        })
+    );
+    assert!(matches!(
+        room.refuses(Actor::Person(LISTENER), down),
+        Refusal::Already { .. }
+    ));
+}
+
+#[test]
 fn who_only_had_a_hand_up_is_forgotten_with_it() {
     let mut room = Room::live();
     room.raises_hand(LISTENER).unwrap();

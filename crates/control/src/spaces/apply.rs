@@ -97,6 +97,8 @@ impl Space {
             } => self.hear(*person, name, question, at),
             Event::HandLowered { person } | Event::HandDeclined { person } => {
                 self.hands.remove(person);
+                // Who was called and thinks better of it raises the hand again to speak.
+                self.change(*person, |person| person.accepted = false);
                 self.forget_if_nobody(*person);
             }
             Event::HandAccepted { person } => {

@@ -95,7 +95,14 @@ impl Space {
 
     fn lower_hand(&self, by: Actor, person: PersonId) -> Decision {
         self.needs_self_or_manager(by, person)?;
-        changes(self.hands.contains_key(&person), "no hand is raised")?;
+        let called = self.people.get(&person).filter(|known| known.accepted);
+        if let Some(known) = called
+            && known.seat != Seat::None
+        {
+            return self.leave_seat(by, person);
+        }
+        let up = self.hands.contains_key(&person) || called.is_some();
+        changes(up, "no hand is raised")?;
         Ok(vec![Event::HandLowered { person }])
     }
 

@@ -89,7 +89,7 @@ pub(super) async fn raise_hand(
     Ok((StatusCode::CREATED, headers, Json(Me::of(&at))))
 }
 
-/// Take the own hand down
+/// Take the own hand down; who was called gives that back, and the seat too
 #[utoipa::path(delete, path = "/api/v1/spaces/{id}/hands", tag = "people", params(("id" = String, Path)), responses((status = 204), (status = "4XX", body = Problem)))]
 pub(super) async fn lower_hand(at: InSpace) -> Answer<StatusCode> {
     let person = at.needs_person()?;
