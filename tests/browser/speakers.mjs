@@ -77,6 +77,28 @@ await test("Firefox listens to all three", async () => {
   await fox.close();
   watched.fox = null;
 });
+await test("a listener in Firefox is called: the stage's sound comes instead of the stream, and the stream again", async () => {
+  // Cookies of his own: the third speaks from the same Firefox.
+  const own = await firefox.createBrowserContext();
+  watched.fox = fox = await own.newPage();
+  await fox.goto(`${page}?raw=1`);
+  await fox.waitForSelector("#listen:not([hidden])");
+  await listen(fox);
+  await fox.click("#hand");
+  await fox.type("#hand-name", "Resident");
+  await fox.click("dialog button[type=submit]");
+  const { person } = await until("the hand", async () => (await house.api("GET", "/spaces/trio/studio.json")).hands[0]);
+  await house.api("POST", `/spaces/trio/hands/${person}/accept`);
+  await (await fox.waitForSelector("#news button.main")).click();
+  const stage = () => fox.evaluate(() => [...document.querySelectorAll("audio")].some((one) => one.srcObject && !one.paused && one.currentTime > 0));
+  const stream = () => fox.evaluate(() => globalThis.hustings.player.state);
+  await until("the stage's sound", async () => await stream() === "idle" && await stage());
+  await fox.click("#deck-does button");
+  await until("the stream", async () => await stream() === "playing" && !await stage());
+  await until("an empty seat", async () => (await house.api("GET", "/spaces/trio/studio.json")).people.every((one) => one.name !== "Resident" || one.seat === "none"));
+  await own.close();
+  watched.fox = null;
+});
 for (const who of Object.keys(people)) {
   await test(`the ${who} hears the others and never the own voice`, async () => {
     await pages[who].bringToFront();

@@ -5,6 +5,8 @@ import { Speaker } from "./speak.js";
 
 /** ms between two looks at what the host decided. */
 const LOOK_MS = 3000;
+/** ms that the stream has for its sound to come, while who leaves the stage still hears the others there. */
+const BACK_MS = 3000;
 const MARK = `hustings-hand-${data.space}`;
 const NAME = "hustings-name";
 const api = `${data.stage}/api/v1/spaces/${data.space}`;
@@ -90,14 +92,36 @@ class Part {
     name.focus();
   }
 
+  /** The hand goes down, the call is given back, or the stage is left. */
   async #lower() {
+    if (this.#speaker?.state === "leaving") return;
+    const called = this.#called;
     try {
-      if (this.#speaker) this.#speaker.leave();
-      await call("DELETE", `${api}/hands`);
+      await this.#speaker?.part(this.#back());
+      // No hand is up any more: that was wished.
+      await call("DELETE", `${api}/hands`).catch((error) => { if (error.status !== 409) throw error; });
       keep(MARK, null);
       this.#take({ hand: null, may_speak: false, accepted: false }, true);
-      say("Your hand is down.");
+      say(called ? "You go on listening." : "Your hand is down.");
     } catch (error) { toast(error.message); }
+  }
+
+  /** The stream again. Done when it plays, when there is a line before it, and at the latest after `BACK_MS`. */
+  #back() {
+    if (!this.#resume) return null;
+    this.#resume = false;
+    return new Promise((done) => {
+      const look = () => {
+        if (this.#player.state === "starting" || this.#player.state === "finding") return;
+        clearTimeout(timer);
+        this.#player.removeEventListener("state", look);
+        done();
+      };
+      const timer = setTimeout(done, BACK_MS);
+      this.#player.addEventListener("state", look);
+      this.#player.start();
+      look();
+    });
   }
 
   async #look() {
@@ -157,12 +181,15 @@ class Part {
   #prepare() {
     const speaker = new Speaker(data.space, data.stage);
     this.#deck = speaker;
-    // The stream stops when the stage's own sound is there, not before: nothing is missed, and nobody hears himself late.
-    speaker.addEventListener("sound", () => { if (this.#player.wanted) { this.#resume = true; this.#player.stop(); } });
+    // The stream stops when the stage's own sound comes, not before, so that nothing is missed; and when he is on air, for
+    // nobody is to hear himself late.
+    const quiet = () => { if (this.#player.wanted && this.#speaker?.state !== "leaving") { this.#resume = true; this.#player.stop(); } };
+    speaker.addEventListener("flows", quiet);
+    speaker.addEventListener("change", () => { if (!speaker.muted) quiet(); });
     speaker.addEventListener("left", () => {
       $("deck").hidden = true;
       this.#speaker = null;
-      if (this.#resume) { this.#resume = false; this.#player.start(); }
+      this.#back();
       this.#show();
     });
     return speaker;

@@ -12,11 +12,11 @@ const touch = matchMedia("(hover: none) and (pointer: coarse)");
 /**
  * Before the doors open there is no stage to connect to: then the microphone is open for its meter alone ("waiting"),
  * and the seat is taken when the stage runs.
- * Events: change (something that pages show), sound (the others are heard), left.
+ * Events: change (something that pages show), flows (the others are heard), left.
  */
 export class Speaker extends EventTarget {
   mic = new Mic();
-  /** closed, opening, waiting, connecting, connected, lost, elsewhere */
+  /** closed, opening, waiting, connecting, connected, lost, leaving, elsewhere */
   state = "closed";
   muted = true;
   byHost = false;
@@ -34,6 +34,9 @@ export class Speaker extends EventTarget {
   #told = 0;
   #holding = false;
   #unheard = false;
+  /** Muted or not, as the server is to be told; null when it knows. */
+  #wish = null;
+  #telling = false;
 
   constructor(space, stage = "") {
     super();
@@ -79,6 +82,7 @@ export class Speaker extends EventTarget {
     const whip = new Whip(this.#stage, this.#space, this.mic.track);
     this.#whip = whip;
     whip.addEventListener("sound", ({ detail }) => this.#hear(detail));
+    whip.addEventListener("flows", () => this.dispatchEvent(new Event("flows")));
     whip.addEventListener("state", ({ detail }) => {
       if (whip !== this.#whip) return;
       if (detail === "connected") this.#tell(this.muted);
@@ -86,10 +90,19 @@ export class Speaker extends EventTarget {
         const reason = whip.reason;
         this.leave();
         toast(reason);
-      } else if (detail !== "closed") this.#to(detail);
+      } else if (detail !== "closed" && this.state !== "leaving") this.#to(detail);
     });
     this.#to("connecting");
     whip.open();
+  }
+
+  /** Muted from now on, and hears the others until `ready`; then leaves. */
+  async part(ready) {
+    if (!this.seated) return this.leave();
+    this.mute(true);
+    this.#to("leaving");
+    await ready;
+    if (this.state === "leaving") this.leave();
   }
 
   leave(state = "closed") {
@@ -151,13 +164,22 @@ export class Speaker extends EventTarget {
     this.show();
   }
 
-  async #tell(muted) {
-    try {
-      await call("POST", `${this.#stage}/api/v1/spaces/${this.#space}/people/me/${muted ? "mute" : "unmute"}`);
-    } catch (error) {
-      // Silence needs nobody's leave; to be heard does.
-      if (!muted && error.status >= 400 && error.problem?.type?.includes("muted-by-host")) this.told({ live: this.live, mutedByHost: true });
+  /** One at a time, and the last wish wins: requests of several connections would overtake each other. */
+  async #tell(wish) {
+    this.#wish = wish;
+    if (this.#telling) return;
+    this.#telling = true;
+    while (this.#wish !== null) {
+      const muted = this.#wish;
+      this.#wish = null;
+      try {
+        await call("POST", `${this.#stage}/api/v1/spaces/${this.#space}/people/me/${muted ? "mute" : "unmute"}`);
+      } catch (error) {
+        // Silence needs nobody's leave; to be heard does.
+        if (!muted && error.status >= 400 && error.problem?.type?.includes("muted-by-host")) this.told({ live: this.live, mutedByHost: true });
+      }
     }
+    this.#telling = false;
   }
 
   /** One tab speaks. The lock goes with the tab. */
@@ -195,7 +217,6 @@ export class Speaker extends EventTarget {
     document.body.append(audio);
     audio.play().catch(() => toast("Press anywhere to hear the others."));
     addEventListener("click", () => audio.paused && audio.play().catch(() => {}), { once: true });
-    this.dispatchEvent(new Event("sound"));
   }
 
   #lostDevice() {
@@ -251,6 +272,7 @@ export class Speaker extends EventTarget {
       : this.state === "elsewhere" ? ["", "micoff", "You speak in another tab", "Press to speak here instead.", false]
         : this.state === "opening" ? ["", "mic", "Waiting for the browser", "Allow the microphone to go on.", true]
           : this.state === "waiting" ? ["", "micoff", "Your microphone is ready", "You take your place, muted, when the doors open.", true]
+        : this.state === "leaving" ? ["", "micoff", "Leaving the stage", "Nothing to press.", true]
         : this.state === "connecting" ? ["", "micoff", "Connecting to the stage", "Nothing to press.", true]
             : this.state === "lost" ? ["", "micoff", "Finding the stage again", "Your seat is kept. Nothing to press.", true]
               : this.byHost ? ["", "micoff", "Muted by the host", "You can talk again when the host allows it.", true]

@@ -8,8 +8,15 @@ const LOST_MS = 700;
 const GATHER_MS = 400;
 /** ms from the answer to a connection. */
 const CONNECT_MS = 10000;
+/** ms between two looks whether sound comes, and ms after the connection when the looks end. */
+const FLOWS_LOOK_MS = 50, FLOWS_MS = 10000;
+/** ms that the connection stays open for the stage to answer a goodbye. */
+const GOODBYE_MS = 2000;
 
-/** Events: state (detail: connecting, connected, lost, refused, closed), sound (detail: MediaStream of the others). */
+/**
+ * Events: state (detail: connecting, connected, lost, refused, closed), sound (detail: MediaStream of the others, silent until
+ * there is a connection), flows (their sound comes, perhaps of silence).
+ */
 export class Whip extends EventTarget {
   state = "closed";
   /** What the server said when it refused. */
@@ -103,7 +110,17 @@ export class Whip extends EventTarget {
     if (!connected) { pc.close(); return { again: true }; }
     this.#to("connected");
     this.#guard(pc, round);
+    this.#listen(pc);
     return {};
+  }
+
+  /** A track is there before its sound is: only a source that was played from says that sound comes. */
+  async #listen(pc) {
+    for (const end = performance.now() + FLOWS_MS; pc === this.#pc && performance.now() < end; await sleep(FLOWS_LOOK_MS)) {
+      if (!pc.getReceivers().some((one) => one.getSynchronizationSources().length)) continue;
+      this.dispatchEvent(new Event("flows"));
+      return;
+    }
   }
 
   /** A connection that is gone for 700 ms is replaced by a new one, in the same seat. */
@@ -126,12 +143,15 @@ export class Whip extends EventTarget {
     look();
   }
 
-  #hangUp(leaving) {
+  /** The stage is told before the connection closes: one that only closes is held for lost, and its seat is kept. */
+  async #hangUp(leaving) {
     clearTimeout(this.#timer);
-    this.#pc?.close();
+    const pc = this.#pc, resource = this.#resource;
     this.#pc = null;
-    if (this.#resource) fetch(this.#resource, { method: "DELETE", credentials: this.#credentials(), keepalive: leaving }).catch(() => {});
     this.#resource = "";
+    const told = resource ? fetch(resource, { method: "DELETE", credentials: this.#credentials(), keepalive: leaving, signal: AbortSignal.timeout?.(GOODBYE_MS) }).catch(() => {}) : null;
+    if (!leaving) await told;
+    pc?.close();
   }
 }
 
