@@ -20,6 +20,8 @@ export class Relay {
   /** How it treats each datagram: shares 0 to 1, times in ms. `late` of them come `lateMs` later, after others that were sent after them. */
   network = { loss: 0, late: 0, lateMs: 60, delayMs: 0, jitterMs: 0, dead: false };
   counts = { passed: 0, lost: 0, late: 0 };
+  /** ms by which a timer of the relay itself came late, at worst; whoever judges a time sets it to 0 before. */
+  worstMs = 0;
   #front = createSocket("udp4");
   #backs = new Map();
   #target;
@@ -66,7 +68,8 @@ export class Relay {
     if (!wait) { send(); return; }
     this.#underWay += 1;
     // What was on its way when the network died does not arrive either.
-    setTimeout(() => { this.#underWay -= 1; if (!this.network.dead) try { send(); } catch { /* closed meanwhile */ } }, wait);
+    const due = performance.now() + wait;
+    setTimeout(() => { this.worstMs = Math.max(this.worstMs, performance.now() - due); this.#underWay -= 1; if (!this.network.dead) try { send(); } catch { /* closed meanwhile */ } }, wait);
   }
 }
 
