@@ -156,7 +156,8 @@ async fn connection(
                 Err(answer) => farewell(stream, answer.whole).await,
             };
         }
-        Asked::Page => {}
+        // Whoever is here has made a connection that is worth keeping: by TLS, or slowly.
+        Asked::State(_) | Asked::Page => {}
     }
     let Some(seat) = local.http_seats.take(&caller) else {
         return turn_away(&local, stream, answers::FULL, false).await;

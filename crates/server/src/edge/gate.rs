@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use hustings_control::gate::{Ask, Pass, Shows, Verdict};
+use hustings_control::gate::{Ask, Mode, Pass, Shows, Verdict};
+use hustings_control::ids::SpaceId;
 
 use super::abuse::Abuse;
 use super::answers::{self, Answer, Told};
@@ -13,8 +14,10 @@ use super::asked::{KnockRequest, Ready, ServingRequest, SoundRequest};
 use super::shard_loop::Local;
 use crate::live::SpaceHandle;
 use crate::rehearsal::{Mark, Running};
-use crate::usher::{Asked, Serving, answer_knock};
+use crate::usher::{Asked, Serving, answer_knock, with_door};
 
+/// Bytes of `state.json` before anybody has made it.
+const EMPTY_JSON: usize = 2;
 /// Milliseconds until a player whose right is worth nothing may come again.
 const TURNED_AWAY_MS: u32 = 5_000;
 
@@ -142,4 +145,20 @@ pub(super) fn serving(local: &Local, request: &ServingRequest) -> Result<Arc<Ser
         return Err(answers::NOT_MODIFIED);
     }
     Ok(serving)
+}
+
+/// `state.json` of this moment; none where only the pages can make it.
+pub(super) fn state(local: &Local, space: &SpaceId) -> Option<Serving> {
+    let handle = local.directory.get(space)?;
+    let json = handle.state_json.load();
+    if json.len() <= EMPTY_JSON {
+        return None;
+    }
+    handle.counts.looks.fetch_add(1, Relaxed);
+    let door = handle.door.load();
+    let mode = door.as_ref().map_or(Mode::Calm, |door| door.mode());
+    let shed = local.wicket.borrow().entrance().sheds_side_features();
+    let body = with_door(&json, mode, shed);
+    let lines = "Content-Type: application/json\r\nCache-Control: public, max-age=1\r\n";
+    Some(Serving::new(body.into(), lines))
 }

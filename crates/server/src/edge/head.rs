@@ -36,6 +36,7 @@ pub fn asks_for(bytes: &[u8]) -> Option<&'static str> {
         Asked::Sound(_) => "sound",
         Asked::Knock(_) => "knock",
         Asked::Serving(_) => "serving",
+        Asked::State(_) => "state",
         Asked::Page => "page",
     })
 }

@@ -75,6 +75,10 @@ pub(super) fn answer(
             say(&tcp, refused.map_or(out.as_slice(), |answer| answer.whole));
             local.out.replace(out);
         }
+        Some(Asked::State(space)) => match gate::state(local, &space) {
+            Some(state) => say(&tcp, &state.whole),
+            None => return Some(tcp),
+        },
         Some(Asked::Sound(_) | Asked::Page) | None => return Some(tcp),
     }
     None
