@@ -165,6 +165,17 @@ await test("who mutes and at once wants to talk is heard, however slow the first
   if (people.some((one) => one.role === "host" && one.muted)) throw new Error("the page says on air, the server says muted");
   await host.unroute("**/people/me/mute");
 });
+await test("a wish to talk that does not arrive is told again", async () => {
+  const muted = async () => (await house.api("GET", "/spaces/rooms/studio.json")).people.find((one) => one.role === "host").muted;
+  await host.click("#mic");
+  await until("silence", muted);
+  let asked = 0;
+  await host.route("**/people/me/unmute", (route) => { asked += 1; return asked < 3 ? route.fulfill({ status: 503 }) : route.continue(); });
+  await host.click("#mic");
+  await until("the third try", async () => !await muted());
+  await words(host, "#mic-state", "You are on air");
+  await host.unroute("**/people/me/unmute");
+});
 await test("a hand is declined, and its owner is told", async () => {
   await tellName(one, "Teacher", "");
   await host.click("#hand-list button:has-text('Lower')");

@@ -1,7 +1,6 @@
 // Raise hand and speak, from the listener's own page. Only who has a hand raised talks to the stage listener.
 
 import { $, banner, call, cry, data, el, say, text, toast } from "./util.js";
-import { Speaker } from "./speak.js";
 
 /** ms between two looks at what the host decided. */
 const LOOK_MS = 3000;
@@ -12,6 +11,9 @@ const NAME = "hustings-name";
 const api = `${data.stage}/api/v1/spaces/${data.space}`;
 const keep = (key, value) => { try { if (value === null) localStorage.removeItem(key); else localStorage.setItem(key, value); } catch { /* storage may be closed */ } };
 const kept = (key) => { try { return localStorage.getItem(key); } catch { return null; } };
+
+/** Most never speak: this comes when a hand goes up, and is there when its owner is called. */
+const stage = () => import("./speak.js");
 
 let one = null;
 
@@ -139,7 +141,8 @@ class Part {
     const was = this.#called, hadUp = this.#up;
     this.#up = Boolean(me.hand);
     this.#called = may;
-    if (!this.#up && !may) keep(MARK, null);
+    if (this.#up || may) stage().catch(() => { /* asked for again by the press */ });
+    else keep(MARK, null);
     if (may && !was) cry("You are called to the stage. Nobody hears you until you press the button.");
     if (hadUp && !this.#up && !may && !own) toast("The host has lowered your hand. You can raise it again.");
     if (was && !may) {
@@ -168,8 +171,11 @@ class Part {
     } : null);
   }
 
-  #speak() {
-    const speaker = this.#deck ?? this.#prepare();
+  async #speak() {
+    const { Speaker } = await stage().catch(() => ({}));
+    if (!Speaker) return toast("The server does not answer now. Try again in a moment.");
+    if (!this.#called || this.#speaker) return;
+    const speaker = this.#deck ?? this.#prepare(new Speaker(data.space, data.stage));
     this.#speaker = speaker;
     speaker.live = this.#phase !== "open";
     $("deck").hidden = false;
@@ -178,8 +184,7 @@ class Part {
     this.#show();
   }
 
-  #prepare() {
-    const speaker = new Speaker(data.space, data.stage);
+  #prepare(speaker) {
     this.#deck = speaker;
     // The stream stops when the stage's own sound comes, not before, so that nothing is missed; and when he is on air, for
     // nobody is to hear himself late.

@@ -1,6 +1,6 @@
 // The microphone's deck: open, muted, on air, unheard, in another tab. The same for the studio and for a listener who is called.
 
-import { $, banner, call, cry, icon, text, toast, typing } from "./util.js";
+import { $, backoff, banner, call, cry, icon, sleep, text, toast, typing } from "./util.js";
 import { Mic, levelWords } from "./mic.js";
 import { Whip } from "./whip.js";
 
@@ -169,14 +169,21 @@ export class Speaker extends EventTarget {
     this.#wish = wish;
     if (this.#telling) return;
     this.#telling = true;
-    while (this.#wish !== null) {
+    for (let failed = 0; this.#wish !== null;) {
       const muted = this.#wish;
       this.#wish = null;
       try {
         await call("POST", `${this.#stage}/api/v1/spaces/${this.#space}/people/me/${muted ? "mute" : "unmute"}`);
+        failed = 0;
       } catch (error) {
         // Silence needs nobody's leave; to be heard does.
         if (!muted && error.status >= 400 && error.problem?.type?.includes("muted-by-host")) this.told({ live: this.live, mutedByHost: true });
+        // As long as it could not be told, the page says what is not so.
+        if (this.seated && (error.status < 400 || error.status === 429 || error.status >= 500)) {
+          await sleep(backoff(failed, 500, 5000));
+          failed += 1;
+          this.#wish ??= muted;
+        }
       }
     }
     this.#telling = false;
@@ -272,8 +279,8 @@ export class Speaker extends EventTarget {
       : this.state === "elsewhere" ? ["", "micoff", "You speak in another tab", "Press to speak here instead.", false]
         : this.state === "opening" ? ["", "mic", "Waiting for the browser", "Allow the microphone to go on.", true]
           : this.state === "waiting" ? ["", "micoff", "Your microphone is ready", "You take your place, muted, when the doors open.", true]
-        : this.state === "leaving" ? ["", "micoff", "Leaving the stage", "Nothing to press.", true]
-        : this.state === "connecting" ? ["", "micoff", "Connecting to the stage", "Nothing to press.", true]
+          : this.state === "leaving" ? ["", "micoff", "Leaving the stage", "Nothing to press.", true]
+          : this.state === "connecting" ? ["", "micoff", "Connecting to the stage", "Nothing to press.", true]
             : this.state === "lost" ? ["", "micoff", "Finding the stage again", "Your seat is kept. Nothing to press.", true]
               : this.byHost ? ["", "micoff", "Muted by the host", "You can talk again when the host allows it.", true]
                 : this.muted && this.#unheard ? ["unheard", "micoff", "You talk, but you are muted", `Press to be heard${M}`, false]
