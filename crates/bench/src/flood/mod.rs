@@ -101,9 +101,7 @@ fn report(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result<()>
     let mut before = hall.phase("no flood", rate, None)?;
     let (mut calms, mut storms) = (vec![before.other.clone()], Vec::new());
     for kind in kinds {
-        // The driver reads nothing meanwhile: it hears the rest before it is asked who was silent.
-        let ticket = hall.node.resume_ticket()?;
-        hall.rest()?;
+        let ticket = hall.calm_and_ticket(*kind)?;
         let name = kind.name();
         let storm = hall.phase(name, rate, Some((*kind, rate * TIMES, &ticket)))?;
         let after = hall.calm(rate)?;
@@ -142,11 +140,7 @@ fn overbooked(table: &mut Table, binary: &str, kinds: &[Kind]) -> anyhow::Result
     let rate = hall.rate()?;
     let mut before = hall.phase("more joiners than seats, no flood", rate, None)?;
     for kind in kinds {
-        let ticket = match kind {
-            Kind::Replayed => hall.node.resume_ticket()?,
-            _ => String::new(),
-        };
-        hall.rest()?;
+        let ticket = hall.calm_and_ticket(*kind)?;
         let name = format!("more joiners than seats, {}", kind.name());
         let storm = hall.phase(&name, rate, Some((*kind, rate * TIMES, &ticket)))?;
         let after = hall.calm(rate)?;
@@ -265,6 +259,18 @@ impl Hall {
             }
         }
         anyhow::bail!("the door was not calm after {RESTS_MAX} rests")
+    }
+
+    /// The ticket that is replayed, if one is. It is got from a calm door; the driver reads nothing meanwhile, and hears the rest
+    /// before it is asked who was silent.
+    fn calm_and_ticket(&mut self, kind: Kind) -> anyhow::Result<String> {
+        self.rest()?;
+        if kind != Kind::Replayed {
+            return Ok(String::new());
+        }
+        let ticket = self.node.resume_ticket()?;
+        self.rest()?;
+        Ok(ticket)
     }
 
     /// The same crowd without flood, once more.
